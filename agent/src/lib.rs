@@ -1,0 +1,1 @@
+//! Serves any source at a token-protected /logs.

@@ -1,0 +1,2 @@
+//! The infralogs command.
+fn main() {}

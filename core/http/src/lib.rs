@@ -1,0 +1,1 @@
+//! Serves a tide app on hyper with limits, timeouts and TLS, and wraps the one HTTP client.

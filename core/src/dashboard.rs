@@ -1,0 +1,144 @@
+//! A dashboard as a script lays it out: rows of panels, each with a query.
+
+use crate::{error::Result, query::Query, table::Rows, value::Value};
+use std::{fmt, sync::Arc, time::Duration};
+
+/// A page of panels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dashboard {
+    /// `[a-z0-9_-]+`: the URL.
+    pub name: Arc<str>,
+    /// What a person reads.
+    pub title: String,
+    /// How far back it looks at first.
+    pub last: Duration,
+    /// How often it asks again.
+    pub refresh: Duration,
+    /// Columns offered as drop-downs; a choice filters every panel whose table has the column.
+    pub picks: Vec<Arc<str>>,
+    /// Moments drawn over every time panel.
+    pub marks: Vec<Mark>,
+    /// Top to bottom.
+    pub rows: Vec<Vec<Panel>>,
+    /// `file:line:column` of its declaration.
+    pub place: String,
+}
+
+/// Moments drawn over every time panel, one for each row of the query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mark {
+    /// Its rows; the `time` column is the moment.
+    pub query: Query,
+    /// `deploy ${version}`: columns by name.
+    pub label: String,
+}
+
+/// One chart, number, table or text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Panel {
+    /// Unique on the page.
+    pub title: String,
+    /// How it is drawn.
+    pub kind: PanelKind,
+    /// What is drawn; `None` for text.
+    pub query: Option<Query>,
+    /// Its share of the row's width, 1 to 12.
+    pub wide: u8,
+    /// Height in pixels; `None`: what suits the kind.
+    pub height: Option<u16>,
+    /// The unit of its numbers.
+    pub unit: Unit,
+    /// At or below (above, if larger than `bad`) is good.
+    pub good: Option<f64>,
+    /// At or beyond is bad.
+    pub bad: Option<f64>,
+    /// Colours to draw with, as `#rrggbb`; empty: the theme's.
+    pub palette: Vec<String>,
+    /// The title of the panel whose selection filters this one.
+    pub follows: Option<String>,
+    /// Said when there are no rows.
+    pub empty: Option<String>,
+    /// Colours a table's row.
+    pub tint: Option<Tint>,
+    /// `file:line:column` of its declaration.
+    pub place: String,
+}
+
+/// How a panel is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PanelKind {
+    /// One number, with a spark line over time if asked.
+    Stat {
+        /// Whether a spark line is drawn behind it.
+        spark: bool,
+    },
+    /// Lines over time.
+    Lines {
+        /// Whether series are stacked as areas.
+        stacked: bool,
+    },
+    /// Filled areas over time.
+    Areas {
+        /// Whether series are stacked.
+        stacked: bool,
+    },
+    /// Horizontal bars, largest first.
+    Bars,
+    /// Two keys as a grid of colours.
+    Heat,
+    /// Parts of a whole.
+    Shares,
+    /// Records.
+    Table,
+    /// Usage bars: one row per record with a used share (disk, memory).
+    Gauges,
+    /// Words.
+    Text,
+}
+
+/// What a number counts; decides how it is written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Unit {
+    /// A plain number with thin spaces between thousands.
+    #[default]
+    Number,
+    /// `1.5 GiB`.
+    Bytes,
+    /// Microseconds, written `1.5 s`.
+    Duration,
+    /// A share of 100, written `42 %`.
+    Percent,
+    /// A plain number and this word.
+    Named(String),
+}
+
+/// A closure that gives a table row a colour.
+#[derive(Clone)]
+pub struct Tint(pub Arc<dyn TintRow>);
+
+/// Colours one row of a table.
+pub trait TintRow: Send + Sync {
+    /// `#rrggbb`, or none.
+    fn tint(&self, row: &[(&str, Value<'_>)]) -> Result<Option<String>>;
+}
+
+impl fmt::Debug for Tint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tint(..)")
+    }
+}
+
+impl PartialEq for Tint {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// What a panel shows: its rows or the honest reason why there are none.
+#[derive(Debug)]
+pub enum Answer {
+    /// What the query answered; empty is an answer too.
+    Rows(Rows),
+    /// The spoken reason: `slow`, `table not there yet`, `database away`.
+    Trouble(String),
+}

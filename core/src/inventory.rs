@@ -1,0 +1,51 @@
+//! Where targets come from.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+/// One agent to poll.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// Unique; what a person calls it.
+    pub name: Arc<str>,
+    /// Base URL of the agent: `http://web-1:7070`.
+    pub url: String,
+    /// Where its token is.
+    pub token: TokenFrom,
+    /// Become columns.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Where a token is read from. Never printed.
+#[derive(Clone, PartialEq, Default)]
+pub enum TokenFrom {
+    /// None: the agent is open (loopback only).
+    #[default]
+    Open,
+    /// The first line of a file, re-read when it is refused.
+    File(String),
+    /// A secret by path from the secrets plugin.
+    Secret(String),
+    /// In memory: only for agents this process started itself.
+    Held(Arc<str>),
+}
+
+impl fmt::Debug for TokenFrom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open => f.write_str("Open"),
+            Self::File(path) => write!(f, "File({path})"),
+            Self::Secret(path) => write!(f, "Secret({path})"),
+            Self::Held(_) => f.write_str("Held(***)"),
+        }
+    }
+}
+
+/// Whom a schedule polls.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Targets {
+    /// Listed in the script itself.
+    List(Vec<Target>),
+    /// `inventory("fleet")`: listed in infralogs.yaml under `inventories`; `up` fills in the agents it started.
+    /// `inventory("targets.yaml")`: a YAML or JSON file beside the configuration, watched.
+    Inventory(String),
+}

@@ -1,0 +1,271 @@
+//! The one file a plugin author reads: the plugin kinds and what each is asked.
+//!
+//! Building a plugin checks its settings and never connects. Every wait has a limit. Errors say what, where
+//! and what to do next; [`crate::error::Kind`] tells the caller whether to try again.
+
+use crate::{
+    cursor::Cursor,
+    dashboard::{Answer, Dashboard},
+    entry::{Batch, Entries, Gap},
+    error::{Error, Result},
+    id::Id128,
+    inventory::Target,
+    query::{Frame, Query},
+    table::{ParsedRows, Quarantined, Rows, TableDef},
+    time::{Time, Window},
+};
+use serde::de::DeserializeOwned;
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+
+/// A boxed future.
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// One plugin: listed once, in `core/cli/src/plugins.rs`.
+#[derive(Debug)]
+pub struct Plugin {
+    /// The word that chooses it: `sqlite` in `store: sqlite://…`.
+    pub name: &'static str,
+    /// One line for people.
+    pub about: &'static str,
+    /// A working configuration, the file `sample.yaml` beside its README.
+    pub sample: &'static str,
+    /// Makes one.
+    pub build: Build,
+}
+
+/// Makes a plugin of its kind from its settings.
+#[derive(Debug)]
+pub enum Build {
+    /// Entries come from it.
+    Source(fn(&Settings) -> Result<Box<dyn Source>>),
+    /// Rows go to it and are queried from it.
+    Store(fn(&Settings) -> Result<Arc<dyn Store>>),
+    /// Credentials come from it.
+    Secrets(fn(&Settings) -> Result<Arc<dyn Secrets>>),
+    /// Targets come from it.
+    Inventory(fn(&Settings) -> Result<Box<dyn Inventory>>),
+    /// Documents come from it.
+    Renderer(fn(&Settings) -> Result<Arc<dyn Renderer>>),
+}
+
+/// A plugin's part of the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Where it stands, for errors: `infralogs.yaml: store`.
+    pub place: String,
+    /// What it says.
+    pub value: serde_json::Value,
+}
+
+impl Settings {
+    /// Settings made by the program itself.
+    pub fn of(value: serde_json::Value) -> Self {
+        Self { place: "built in".into(), value }
+    }
+    /// Read into the plugin's own type, which should deny unknown fields.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_value(self.value.clone()).map_err(|error| Error::invalid(error.to_string()).at(&self.place))
+    }
+}
+
+// ---- Source ----
+
+/// What is wanted of a source.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// Only entries behind this one (compared, never skipped blindly). `None`: from the beginning, or `since`.
+    pub after: Option<Cursor>,
+    /// Only entries from this time on.
+    pub since: Option<Time>,
+    /// Only entries before this time.
+    pub until: Option<Time>,
+    /// Only entries that pass.
+    pub filter: Filter,
+    /// The most entries. 0 asks only who you are (`machine`, `head`).
+    pub limit: usize,
+    /// How long to wait for the first entry if there is none yet.
+    pub wait: Duration,
+}
+
+impl Default for Ask {
+    fn default() -> Self {
+        Self { after: None, since: None, until: None, filter: Filter::default(), limit: 5_000, wait: Duration::ZERO }
+    }
+}
+
+/// Simple filters a source evaluates itself. All given ones must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// `_SYSTEMD_UNIT` is one of these.
+    pub units: Vec<String>,
+    /// `PRIORITY` is at most this (more severe or equal).
+    pub priority_max: Option<u8>,
+    /// `FIELD=value`; several of one field: any of them.
+    pub matches: Vec<(String, Vec<u8>)>,
+}
+
+/// Where entries come from.
+pub trait Source: Send {
+    /// Entries behind `ask.after`, oldest first, at most `ask.limit`, and where to read on.
+    fn read<'a>(&'a mut self, ask: &'a Ask) -> Later<'a, Result<Batch>>;
+}
+
+// ---- Store ----
+
+/// Whose checkpoint it is: a counter of one machine, never an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Stream {
+    /// The machine.
+    pub machine: Id128,
+    /// The counter its cursors belong to.
+    pub seqnum_id: Id128,
+}
+
+/// Everything one poll brought, to be stored whole or not at all.
+#[derive(Debug)]
+pub struct Commit<'a> {
+    /// Which target was polled (for `agents`).
+    pub target: &'a Target,
+    /// The machine that answered.
+    pub machine: Id128,
+    /// The checkpoint the batch was read after. Must still be the stored one.
+    pub expect: Option<Cursor>,
+    /// The checkpoint to store. Its `seqnum_id` may differ from that of `expect` (a journal begun anew):
+    /// then the checkpoint row moves along.
+    pub next: Cursor,
+    /// All entries: one row of `logs` each.
+    pub entries: &'a Entries,
+    /// Rows of parser tables.
+    pub parsed: &'a [ParsedRows],
+    /// Records that matched and then failed.
+    pub quarantined: &'a [Quarantined],
+    /// Entries known to be lost.
+    pub gaps: &'a [Gap],
+    /// Entries dropped by rule, for the audit.
+    pub dropped: u64,
+    /// Damaged entries, for the audit.
+    pub unreadable: u64,
+    /// When it was read.
+    pub at: Time,
+}
+
+/// What became of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Committed {
+    /// Everything is stored.
+    Stored {
+        /// Rows of parser tables and of `logs`.
+        rows: u64,
+    },
+    /// Somebody else moved the checkpoint: nothing was written. Read on from the stored one.
+    Lost,
+}
+
+/// Where rows are kept. Calls block: they run on blocking threads.
+pub trait Store: Send + Sync {
+    /// What a person calls it, without secrets: `SQLite ./data/infralogs.db`.
+    fn name(&self) -> String;
+    /// Makes or upgrades the built-in tables; safe when several do it at once; refuses a newer schema.
+    fn migrate(&self) -> Result<()>;
+    /// Adds tables and columns, never drops any. A column stored with another type is an error that names
+    /// table, column and both types.
+    fn prepare(&self, tables: &[Arc<TableDef>]) -> Result<()>;
+    /// The stored checkpoint.
+    fn checkpoint(&self, stream: &Stream) -> Result<Option<Cursor>>;
+    /// The stream a target last gave entries of, for when its counter began anew.
+    fn last_stream(&self, target: &str) -> Result<Option<Stream>>;
+    /// Stores everything in one transaction, or nothing. After an error the caller reads the checkpoint.
+    fn commit(&self, commit: &Commit<'_>) -> Result<Committed>;
+    /// Claims polls for an owner: those that nobody else holds, extended until `hold` from now by the store's
+    /// own clock. Names that could be claimed come back.
+    fn claim(&self, owner: &str, polls: &[String], hold: Duration) -> Result<Vec<String>>;
+    /// Gives them back.
+    fn release(&self, owner: &str) -> Result<()>;
+    /// Says how a target does, outside of any commit: its last error, or none.
+    fn report(&self, target: &Target, at: Time, error: Option<&str>) -> Result<()>;
+    /// Answers a query about a table known by its definition (see [`crate::tables`] for built-in ones).
+    fn query(&self, query: &Query, table: &TableDef, frame: &Frame) -> Result<Rows>;
+    /// The distinct values of a column in a window, most frequent first.
+    fn choices(&self, table: &TableDef, column: &str, window: Window, limit: usize) -> Result<Vec<String>>;
+    /// Drops rows older than each table's `keep_for`.
+    fn retain(&self, tables: &[Arc<TableDef>], now: Time) -> Result<u64>;
+}
+
+// ---- Secrets, Inventory, Renderer ----
+
+/// Credentials with their life. `Debug` shows nothing of them.
+#[derive(Clone, Default)]
+pub struct Secret {
+    /// A user name, if it has one.
+    pub user: Option<String>,
+    /// The password or token.
+    pub password: String,
+    /// When it ends; `None`: never.
+    pub until: Option<Time>,
+    /// What renews and revokes it.
+    pub lease: Option<String>,
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Secret(until {:?})", self.until)
+    }
+}
+
+/// Where credentials come from.
+pub trait Secrets: Send + Sync {
+    /// Issues or reads the secret at a path.
+    fn issue<'a>(&'a self, path: &'a str) -> Later<'a, Result<Secret>>;
+    /// Prolongs it; its new end is in the answer.
+    fn renew<'a>(&'a self, secret: &'a Secret) -> Later<'a, Result<Secret>>;
+    /// Ends it.
+    fn revoke<'a>(&'a self, secret: &'a Secret) -> Later<'a, Result<()>>;
+}
+
+/// Where targets come from; asked again on a timer.
+pub trait Inventory: Send {
+    /// The targets there are now.
+    fn targets(&mut self) -> Later<'_, Result<Vec<Target>>>;
+}
+
+/// A dashboard with what each of its panels shows now.
+#[derive(Debug)]
+pub struct Scene<'a> {
+    /// The layout.
+    pub dashboard: &'a Dashboard,
+    /// One answer per panel, in reading order (rows, then panels).
+    pub answers: &'a [Answer],
+    /// Marks as (moment, label).
+    pub marks: &'a [(Time, String)],
+    /// The page's window.
+    pub window: Window,
+    /// Light or dark.
+    pub theme: Theme,
+}
+
+/// Light or dark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Theme {
+    /// Dark text on light.
+    Light,
+    /// Light text on dark.
+    #[default]
+    Dark,
+}
+
+/// A rendered dashboard.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// What the browser's library draws, as JSON.
+    pub json: serde_json::Value,
+    /// The id of each panel's root, in reading order.
+    pub roots: Vec<String>,
+}
+
+/// Turns a dashboard and its rows into a document.
+pub trait Renderer: Send + Sync {
+    /// The document.
+    fn render(&self, scene: &Scene<'_>) -> Result<Document>;
+    /// What turns one document into the other while it is shown; `None` if only drawing anew does.
+    fn patch(&self, from: &Document, to: &Document) -> Option<serde_json::Value>;
+}

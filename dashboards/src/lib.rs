@@ -1,0 +1,1 @@
+//! The dashboard service: routes, page, live patches, embedded BokehJS.

@@ -1,0 +1,1 @@
+//! Reads an infralogs-agent over HTTP as a source.

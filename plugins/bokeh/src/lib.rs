@@ -1,0 +1,1 @@
+//! Turns dashboards and their results into Bokeh documents.

@@ -1,0 +1,1 @@
+//! Reads systemd journal files in pure Rust.
