@@ -135,10 +135,10 @@ impl PartialEq for Tint {
 }
 
 /// What a panel shows: its rows or the honest reason why there are none.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Answer {
-    /// What the query answered; empty is an answer too.
-    Rows(Rows),
+    /// What the query answered; empty is an answer too. Shared, because many tabs are shown one answer.
+    Rows(Arc<Rows>),
     /// The spoken reason: `slow`, `table not there yet`, `database away`.
     Trouble(String),
 }

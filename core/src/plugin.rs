@@ -235,10 +235,14 @@ pub struct Scene<'a> {
     pub dashboard: &'a Dashboard,
     /// One answer per panel, in reading order (rows, then panels).
     pub answers: &'a [Answer],
+    /// One per panel: the same question asked per bucket of time, for a stat that wants a spark line.
+    pub sparks: &'a [Option<Arc<Rows>>],
     /// Marks as (moment, label).
     pub marks: &'a [(Time, String)],
     /// The page's window.
     pub window: Window,
+    /// Seconds east of UTC: moments are drawn as clocks show them there.
+    pub zone_s: i32,
     /// Light or dark.
     pub theme: Theme,
 }
