@@ -19,7 +19,8 @@ pub mod tables;
 pub mod time;
 pub mod value;
 
-// What is asked of plugins.
+// What is asked of plugins, and what the configuration says.
+pub mod config;
 pub mod plugin;
 
 // Parsing, expressions, SQL text, the wire.
@@ -31,5 +32,8 @@ pub mod wire;
 // What scripts declare, and how it gets here.
 pub mod definitions;
 pub mod script;
+
+// Verbs.
+pub mod collect;
 
 pub use error::{Error, Kind, Result};

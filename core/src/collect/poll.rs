@@ -1,0 +1,196 @@
+//! Polls one stream of one target once: read, parse, store.
+
+use crate::{
+    cursor::Cursor,
+    entry::Batch,
+    error::{Error, Kind, Result},
+    inventory::Target,
+    parse::Plan,
+    plugin::{Ask, Commit, Committed, Source, Store, Stream},
+    time::Time,
+};
+use std::{sync::Arc, time::Duration};
+
+/// Follows one stream of a target from poll to poll. What it knows is only a copy of the stored checkpoint.
+pub struct Follower {
+    /// Whom it follows.
+    pub target: Target,
+    source: Box<dyn Source>,
+    place: Option<Place>,
+    reported: Option<Time>,
+}
+
+/// Where the store says reading goes on.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    stream: Stream,
+    checkpoint: Option<Cursor>,
+}
+
+/// What one poll did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Polled {
+    /// Entries stored.
+    pub entries: u64,
+    /// Rows stored in all tables.
+    pub rows: u64,
+    /// Records that went to quarantine.
+    pub quarantined: u64,
+    /// Entries known to be lost before us.
+    pub lost: u64,
+    /// The time of the newest entry stored.
+    pub newest: Option<Time>,
+    /// Whether there is more to read at once.
+    pub more: bool,
+}
+
+/// How one poll reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading {
+    /// The most entries.
+    pub limit: usize,
+    /// The longest it may take, the store excluded.
+    pub timeout: Duration,
+    /// How far back a machine never seen before is read.
+    pub since: Option<Duration>,
+}
+
+/// An idle target is noted in the store this often.
+const SEEN_EVERY: Duration = Duration::from_secs(30);
+
+impl Follower {
+    /// Follows a target through a source that reads it.
+    pub fn new(target: Target, source: Box<dyn Source>) -> Self {
+        Self { target, source, place: None, reported: None }
+    }
+
+    /// One poll. After an error nothing is assumed: the next poll reads the stored checkpoint again.
+    pub async fn poll(&mut self, plan: &Arc<Plan>, store: &Arc<dyn Store>, how: Reading) -> Result<Polled> {
+        let polled = self.read_and_store(plan, store, how).await;
+        if polled.is_err() {
+            self.place = None;
+        }
+        polled
+    }
+
+    async fn read_and_store(&mut self, plan: &Arc<Plan>, store: &Arc<dyn Store>, how: Reading) -> Result<Polled> {
+        let Some(place) = self.find_place(store, how.timeout).await? else {
+            self.note_seen(store).await?;
+            return Ok(Polled::default());
+        };
+        let now = Time::now();
+        let since = how.since.filter(|_| place.checkpoint.is_none()).map(|span| now.minus(span));
+        let ask = Ask { after: place.checkpoint, since, limit: how.limit, ..Ask::default() };
+        let batch = read_within(&mut *self.source, &ask, how.timeout).await?;
+        if batch.machine != place.stream.machine {
+            return Err(Error::new(Kind::Conflict, "another machine answers at this address than before")
+                .at(&*self.target.name)
+                .help("if it was replaced, the next poll follows the new one"));
+        }
+        let more = batch.more;
+        let Some(next) = batch.next.filter(|next| Some(*next) != place.checkpoint) else {
+            self.note_seen(store).await?;
+            return Ok(Polled { more, ..Polled::default() });
+        };
+        let target = self.target.clone();
+        let (plan, store) = (plan.clone(), store.clone());
+        let (polled, stored) =
+            blocking(move || store_batch(&*store, &plan, &target, place.checkpoint, next, &batch)).await?;
+        match stored {
+            Committed::Stored { rows } => {
+                let stream = Stream { seqnum_id: next.seqnum_id, ..place.stream };
+                self.place = Some(Place { stream, checkpoint: Some(next) });
+                self.reported = Some(now);
+                Ok(Polled { rows, more, ..polled })
+            }
+            Committed::Lost => {
+                self.place = None;
+                Ok(Polled { more: true, ..Polled::default() })
+            }
+        }
+    }
+
+    /// Asks the target who it is and the store where reading goes on; `None` while the target has no entry at all.
+    async fn find_place(&mut self, store: &Arc<dyn Store>, timeout: Duration) -> Result<Option<Place>> {
+        if self.place.is_some() {
+            return Ok(self.place);
+        }
+        let hello = read_within(&mut *self.source, &Ask { limit: 0, ..Ask::default() }, timeout).await?;
+        let Some(head) = hello.head else { return Ok(None) };
+        let stream = Stream { machine: hello.machine, seqnum_id: head.seqnum_id };
+        let (store, name) = (store.clone(), self.target.name.clone());
+        let place = blocking(move || {
+            if let Some(checkpoint) = store.checkpoint(&stream)? {
+                return Ok(Place { stream, checkpoint: Some(checkpoint) });
+            }
+            // The journal may have begun a new counter while we were away: go on behind the old one's last entry.
+            let old = store.last_stream(&name)?.filter(|old| old.machine == stream.machine);
+            let checkpoint = old.map(|old| store.checkpoint(&old)).transpose()?.flatten();
+            Ok(Place { stream: old.filter(|_| checkpoint.is_some()).unwrap_or(stream), checkpoint })
+        })
+        .await?;
+        self.place = Some(place);
+        Ok(self.place)
+    }
+
+    /// Tells the store now and then that an idle target still answers.
+    async fn note_seen(&mut self, store: &Arc<dyn Store>) -> Result<()> {
+        let now = Time::now();
+        if self.reported.is_some_and(|at| now.minus(SEEN_EVERY) < at) {
+            return Ok(());
+        }
+        let (store, target) = (store.clone(), self.target.clone());
+        blocking(move || store.report(&target, now, None)).await?;
+        self.reported = Some(now);
+        Ok(())
+    }
+}
+
+/// Parses a batch and stores it with the checkpoint.
+fn store_batch(
+    store: &dyn Store,
+    plan: &Plan,
+    target: &Target,
+    expect: Option<Cursor>,
+    next: Cursor,
+    batch: &Batch,
+) -> Result<(Polled, Committed)> {
+    let at = Time::now();
+    let parsed = plan.run(&batch.entries, at);
+    let committed = store.commit(&Commit {
+        target,
+        machine: batch.machine,
+        expect,
+        next,
+        entries: &batch.entries,
+        parsed: &parsed.rows,
+        quarantined: &parsed.quarantined,
+        gaps: &batch.gaps,
+        dropped: batch.dropped,
+        unreadable: batch.unreadable,
+        at,
+    })?;
+    let polled = Polled {
+        entries: batch.entries.len() as u64,
+        quarantined: parsed.quarantined.len() as u64,
+        lost: batch.gaps.iter().filter_map(|gap| gap.lost).sum(),
+        newest: batch.entries.last_cursor().map(|cursor| cursor.time()),
+        ..Polled::default()
+    };
+    Ok((polled, committed))
+}
+
+async fn read_within(source: &mut dyn Source, ask: &Ask, timeout: Duration) -> Result<Batch> {
+    match tokio::time::timeout(timeout, source.read(ask)).await {
+        Ok(batch) => batch,
+        Err(_) => Err(Error::unavailable(format!("no complete answer within {} ms", timeout.as_millis()))
+            .help("see whether the agent is overloaded, or raise the schedule's .timeout(…)")),
+    }
+}
+
+/// Runs what blocks (parsing, the store) where blocking is allowed.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(Error::failed("a blocking task did not end").because(error)))
+}

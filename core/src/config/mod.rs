@@ -1,0 +1,222 @@
+//! `infralogs.yaml`: where scripts, store and targets are. The only place that knows YAML.
+
+mod targets;
+
+pub use targets::{read_targets, targets_of};
+
+use crate::{
+    error::{Error, Result},
+    inventory::Target,
+    plugin::Settings,
+};
+use serde::Deserialize;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+/// The largest configuration or inventory file read, in bytes.
+pub const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Everything `infralogs.yaml` says, paths resolved against its folder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Folders with scripts.
+    pub scripts: Vec<PathBuf>,
+    /// Where rows are written.
+    pub store: StoreConfig,
+    /// Where dashboards read, if elsewhere (a replica).
+    pub read: Option<StoreConfig>,
+    /// Where the dashboard listens.
+    pub listen: String,
+    /// Lists of targets by the name scripts use: `inventory("fleet")`.
+    pub inventories: BTreeMap<String, InventoryConfig>,
+    /// The most polls at once.
+    pub polls_max: usize,
+    /// The folder relative paths in scripts' `inventory("targets.yaml")` start from.
+    pub folder: PathBuf,
+}
+
+/// A store: its URL chooses the plugin, the rest is the plugin's.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoreConfig {
+    /// The plugin: the URL's scheme.
+    pub plugin: String,
+    /// `{"url": …, …}` for the plugin.
+    pub settings: serde_json::Value,
+    /// Where it was said.
+    pub place: String,
+}
+
+impl StoreConfig {
+    /// What the plugin is built from.
+    pub fn settings(&self) -> Settings {
+        Settings { place: self.place.clone(), value: self.settings.clone() }
+    }
+    /// A store by URL alone.
+    pub fn of_url(url: &str, place: &str) -> Result<Self> {
+        store_config(serde_json::json!({ "url": url }), place)
+    }
+}
+
+/// A list of targets, or the file that holds it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum InventoryConfig {
+    /// Listed in infralogs.yaml itself.
+    List(Vec<Target>),
+    /// A YAML or JSON file, read again when it changes.
+    File(PathBuf),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    #[serde(default)]
+    scripts: Option<OneOrMany>,
+    #[serde(default)]
+    store: Option<serde_json::Value>,
+    #[serde(default)]
+    read: Option<serde_json::Value>,
+    #[serde(default)]
+    listen: Option<String>,
+    #[serde(default)]
+    inventories: BTreeMap<String, serde_json::Value>,
+    #[serde(default)]
+    limits: Limits,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct Limits {
+    polls: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(PathBuf),
+    Many(Vec<PathBuf>),
+}
+
+impl Config {
+    /// What holds with no file at all: SQLite in `data`, scripts from `scripts`, the page on the loopback.
+    pub fn built_in(scripts: Vec<PathBuf>, data: &Path) -> Result<Self> {
+        let url = format!("sqlite://{}", data.join("infralogs.db").display());
+        Ok(Self {
+            scripts,
+            store: StoreConfig::of_url(&url, "--data")?,
+            read: None,
+            listen: "127.0.0.1:8080".into(),
+            inventories: BTreeMap::new(),
+            polls_max: 64,
+            folder: PathBuf::from("."),
+        })
+    }
+
+    /// Reads and checks a file. Every mistake names the file and, where YAML knows it, the line.
+    pub fn load(path: &Path) -> Result<Self> {
+        let place = path.display().to_string();
+        let raw: Raw = read_yaml(path)?;
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+        let scripts = match raw.scripts {
+            None => vec![PathBuf::from("scripts")],
+            Some(OneOrMany::One(one)) => vec![one],
+            Some(OneOrMany::Many(many)) => many,
+        };
+        let store = raw.store.unwrap_or_else(|| serde_json::json!("sqlite://data/infralogs.db"));
+        let inventories = raw
+            .inventories
+            .into_iter()
+            .map(|(name, value)| {
+                let here = format!("{place}: inventories.{name}");
+                Ok((name, inventory_config(value, &folder, &here)?))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            scripts: scripts.iter().map(|dir| folder.join(dir)).collect(),
+            store: in_folder(store_config(store, &format!("{place}: store"))?, &folder),
+            read: raw
+                .read
+                .map(|read| store_config(read, &format!("{place}: read")).map(|read| in_folder(read, &folder)))
+                .transpose()?,
+            listen: raw.listen.unwrap_or_else(|| "127.0.0.1:8080".into()),
+            inventories,
+            polls_max: raw.limits.polls.unwrap_or(64).clamp(1, 10_000),
+            folder,
+        })
+    }
+}
+
+/// A typed YAML file; unknown keys are errors with a suggestion.
+pub(crate) fn read_yaml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+    let place = path.display().to_string();
+    let size = std::fs::metadata(path).map_err(|error| cannot_read(&place, error))?.len();
+    if size > FILE_BYTES_MAX {
+        return Err(Error::invalid(format!("the file has {size} bytes; at most {FILE_BYTES_MAX} are read")).at(place));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| cannot_read(&place, error))?;
+    let text = if text.trim().is_empty() { "{}" } else { &text };
+    serde_yaml::from_str(text).map_err(|error| yaml_error(&error, &place))
+}
+
+fn cannot_read(place: &str, error: std::io::Error) -> Error {
+    Error::invalid("cannot read the file").at(place).because(error).help("check the path and its permissions")
+}
+
+fn yaml_error(error: &serde_yaml::Error, place: &str) -> Error {
+    let full = error.to_string();
+    let (place, what) = match error.location() {
+        Some(spot) => (
+            format!("{place}:{}:{}", spot.line(), spot.column()),
+            full.split(" at line ").next().unwrap_or(&full).to_owned(),
+        ),
+        None => (place.to_owned(), full),
+    };
+    let mut said = Error::invalid(what.clone()).at(place);
+    if let Some((unknown, known)) = what.split_once(", expected ") {
+        let mut quoted = known.split('`').skip(1).step_by(2);
+        let wrong = unknown.split('`').nth(1).unwrap_or_default();
+        if let Some(near) = quoted.find(|known| strsim::damerau_levenshtein(known, wrong) <= 2) {
+            said = Error { what: unknown.to_owned(), ..said }.help(format!("did you mean `{near}`?"));
+        }
+    }
+    said
+}
+
+/// A URL alone, or `{url, …}`.
+fn store_config(value: serde_json::Value, place: &str) -> Result<StoreConfig> {
+    let settings = match value {
+        serde_json::Value::String(url) => serde_json::json!({ "url": url }),
+        map @ serde_json::Value::Object(_) => map,
+        _ => return Err(Error::invalid("a store is a URL, or a map with a `url`").at(place)),
+    };
+    let url = settings.get("url").and_then(|url| url.as_str()).unwrap_or_default();
+    let Some((plugin, _)) = url.split_once("://") else {
+        return Err(Error::invalid("the store has no URL")
+            .at(place)
+            .help("write sqlite://data/infralogs.db or mysql://user@host:3306/infralogs"));
+    };
+    Ok(StoreConfig { plugin: plugin.to_owned(), settings, place: place.to_owned() })
+}
+
+/// Relative paths of files start at the configuration's folder.
+fn in_folder(mut store: StoreConfig, folder: &Path) -> StoreConfig {
+    if let Some(map) = store.settings.as_object_mut() {
+        for (key, value) in map {
+            let Some(text) = value.as_str() else { continue };
+            if key.ends_with("_file") {
+                *value = folder.join(text).display().to_string().into();
+            } else if let Some(path) = text.strip_prefix("sqlite://").filter(|_| key == "url") {
+                *value = format!("sqlite://{}", folder.join(path).display()).into();
+            }
+        }
+    }
+    store
+}
+
+fn inventory_config(value: serde_json::Value, folder: &Path, place: &str) -> Result<InventoryConfig> {
+    match value {
+        serde_json::Value::String(file) => Ok(InventoryConfig::File(folder.join(file))),
+        list => Ok(InventoryConfig::List(targets_of(list, folder, place)?)),
+    }
+}
