@@ -35,5 +35,6 @@ pub mod script;
 
 // Verbs.
 pub mod collect;
+pub mod view;
 
 pub use error::{Error, Kind, Result};

@@ -1,1 +1,3 @@
 //! The dashboard service: routes, page, live patches, embedded BokehJS.
+
+pub mod assets;

@@ -1,0 +1,254 @@
+//! Asks the store on blocking threads with a time limit, and keeps answers so that many tabs cost one query.
+
+use super::{Shown, View, ask, label, tick};
+use crate::{
+    dashboard::{Answer, Dashboard, Mark, Panel},
+    definitions::Definitions,
+    error::{Error, Kind, Result},
+    plugin::Store,
+    query::{Frame, Query},
+    table::{Rows, TableDef},
+    time::{Time, Window},
+    value::Value,
+};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::{
+    sync::{OnceCell, Semaphore},
+    time::timeout,
+};
+
+/// The longest a panel's query may take, in milliseconds.
+pub const QUERY_TIMEOUT_MS: u32 = 10_000;
+
+/// What a store gets on top to give up by itself, before we stop waiting for it.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// The most queries under way at once; the rest wait.
+const QUERIES_MAX: usize = 8;
+
+/// The most answers kept.
+const KEPT_MAX: usize = 256;
+
+/// How long an answer is kept that no later bucket replaces.
+const KEPT_FOR: Duration = Duration::from_secs(20);
+
+/// The most marks drawn from one query.
+const MARKS_MAX: usize = 200;
+
+/// The most choices of one column.
+const CHOICES_MAX: usize = 500;
+
+type Cell = Arc<OnceCell<Answer>>;
+
+/// A store asked once for what many look at.
+pub struct Answers {
+    store: Arc<dyn Store>,
+    busy: Arc<Semaphore>,
+    kept: Mutex<HashMap<Key, (Cell, Instant)>>,
+}
+
+/// One question: which scripts, which query (as written out), when.
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    generation: String,
+    query: String,
+    frame: Frame,
+}
+
+impl std::fmt::Debug for Answers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Answers({})", self.store.name())
+    }
+}
+
+impl Answers {
+    /// Answers from this store.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, busy: Arc::new(Semaphore::new(QUERIES_MAX)), kept: Mutex::default() }
+    }
+
+    /// What the view shows at `now`. A panel's failure is its own answer; only an unknown dashboard is an error.
+    pub async fn show(self: &Arc<Self>, definitions: &Definitions, view: &View, now: Time) -> Result<Shown> {
+        let layout = definitions.dashboard(&view.dashboard).ok_or_else(|| unknown(definitions, &view.dashboard))?;
+        let window = view.window(layout, now);
+        let now = tick(now, layout.refresh);
+        let zone_s = view.zone.offset_s(window.to);
+        let dashboard = Arc::new(ask::effective(layout, view, definitions, window));
+
+        let frame = |query: &Query| ask::frame(query, window, now, zone_s, QUERY_TIMEOUT_MS);
+        let start = |query: &Query| self.start(definitions, query, frame(query));
+        let panels = || dashboard.rows.iter().flatten();
+        let answers: Vec<_> = panels().map(|panel: &Panel| panel.query.as_ref().map(&start)).collect();
+        let sparks: Vec<_> = panels().map(|panel| ask::spark(panel, window).as_ref().map(&start)).collect();
+        let marks: Vec<_> = dashboard.marks.iter().map(|mark| (mark, start(&mark.query))).collect();
+
+        let mut shown = Shown {
+            dashboard: dashboard.clone(),
+            generation: definitions.hash.clone(),
+            answers: Vec::with_capacity(answers.len()),
+            sparks: Vec::with_capacity(sparks.len()),
+            marks: Vec::new(),
+            window,
+            zone_s,
+            theme: view.theme,
+        };
+        for answer in answers {
+            shown.answers.push(match answer {
+                Some(answer) => finished(answer).await,
+                None => Answer::Rows(Arc::default()),
+            });
+        }
+        for spark in sparks {
+            shown.sparks.push(match spark {
+                Some(spark) => rows(finished(spark).await),
+                None => None,
+            });
+        }
+        for (mark, answer) in marks {
+            if let Some(rows) = rows(finished(answer).await) {
+                shown.marks.extend(moments(mark, &rows, window));
+            }
+        }
+        Ok(shown)
+    }
+
+    /// The values to choose from in one of the dashboard's picks, most frequent first.
+    pub async fn choices(
+        self: &Arc<Self>,
+        definitions: &Definitions,
+        view: &View,
+        pick: &str,
+        now: Time,
+    ) -> Result<Vec<String>> {
+        let layout = definitions.dashboard(&view.dashboard).ok_or_else(|| unknown(definitions, &view.dashboard))?;
+        if !layout.picks.iter().any(|offered| **offered == *pick) {
+            return Err(Error::invalid(format!("the dashboard offers no choice of `{}`", pick.escape_debug())));
+        }
+        let window = view.window(layout, now);
+        let mut found = Vec::new();
+        let mut seen = BTreeSet::new();
+        for table in tables_with(layout, definitions, pick) {
+            let (store, column) = (self.store.clone(), pick.to_owned());
+            let ask = move || store.choices(&table, &column, window, CHOICES_MAX);
+            let values = self.blocking(ask).await?;
+            found.extend(values.into_iter().filter(|value| seen.insert(value.clone())));
+        }
+        found.truncate(CHOICES_MAX);
+        Ok(found)
+    }
+
+    /// Begins to answer, or finds that somebody already did.
+    fn start(
+        self: &Arc<Self>,
+        definitions: &Definitions,
+        query: &Query,
+        frame: Frame,
+    ) -> tokio::task::JoinHandle<Answer> {
+        let (answers, query, table) = (self.clone(), query.clone(), definitions.table(&query.table).cloned());
+        let cell = self.cell(Key { generation: definitions.hash.clone(), query: format!("{query:?}"), frame });
+        tokio::spawn(async move { cell.get_or_init(|| answers.answer(query, table, frame)).await.clone() })
+    }
+
+    async fn answer(&self, query: Query, table: Option<Arc<TableDef>>, frame: Frame) -> Answer {
+        let Some(table) = table else {
+            return Answer::Trouble(format!("no parser writes a table `{}`", query.table));
+        };
+        let store = self.store.clone();
+        match self.blocking(move || store.query(&query, &table, &frame)).await {
+            Ok(rows) => Answer::Rows(Arc::new(rows)),
+            Err(error) => Answer::Trouble(spoken(&error)),
+        }
+    }
+
+    /// Runs on a blocking thread, waits its turn and no longer than a query may take.
+    async fn blocking<T: Send + 'static>(&self, ask: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        let slow = || Error::new(Kind::Limit, "the query took too long");
+        let limit = Duration::from_millis(QUERY_TIMEOUT_MS.into()) + GRACE;
+        let asked = async {
+            let turn = self.busy.clone().acquire_owned().await;
+            let asked = tokio::task::spawn_blocking(move || {
+                let _turn = turn; // held until the store is really done, also when nobody waits any more
+                ask()
+            });
+            asked.await.map_err(|_| Error::failed("the store stopped in the middle of a query"))?
+        };
+        timeout(limit, asked).await.map_err(|_| slow())?
+    }
+
+    fn cell(&self, key: Key) -> Cell {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if let Some((cell, _)) = kept.get(&key).filter(|(_, until)| *until > now) {
+            return cell.clone();
+        }
+        kept.retain(|_, (_, until)| *until > now);
+        while kept.len() >= KEPT_MAX {
+            let oldest = kept.iter().min_by_key(|(_, (_, until))| *until).map(|(key, _)| key.copy());
+            oldest.and_then(|key| kept.remove(&key));
+        }
+        let cell = Cell::default();
+        kept.insert(key, (cell.clone(), now + KEPT_FOR));
+        cell
+    }
+}
+
+impl Key {
+    fn copy(&self) -> Self {
+        Self { generation: self.generation.clone(), query: self.query.clone(), frame: self.frame }
+    }
+}
+
+async fn finished(answer: tokio::task::JoinHandle<Answer>) -> Answer {
+    answer.await.unwrap_or_else(|_| Answer::Trouble("the query stopped in the middle".into()))
+}
+
+fn rows(answer: Answer) -> Option<Arc<Rows>> {
+    match answer {
+        Answer::Rows(rows) => Some(rows),
+        Answer::Trouble(_) => None,
+    }
+}
+
+/// Moments inside the window, labelled.
+fn moments(mark: &Mark, rows: &Rows, window: Window) -> Vec<(Time, String)> {
+    let Some(times) = rows.column("time") else { return Vec::new() };
+    let all = (0..rows.len()).filter_map(|row| match times.get(row) {
+        Value::Int(time) if (window.from.0..window.to.0).contains(&time) => {
+            Some((Time(time), label::fill(&mark.label, rows, row)))
+        }
+        _ => None,
+    });
+    all.take(MARKS_MAX).collect()
+}
+
+/// The tables that the panels ask and that have the column, each once.
+fn tables_with(layout: &Dashboard, definitions: &Definitions, column: &str) -> Vec<Arc<TableDef>> {
+    let queries = layout.rows.iter().flatten().filter_map(|panel| panel.query.as_ref());
+    let names: BTreeSet<&str> = queries.map(|query| &*query.table).collect();
+    let tables = names.into_iter().filter_map(|name| definitions.table(name));
+    tables.filter(|table| ask::has_column(table, column)).cloned().collect()
+}
+
+fn unknown(definitions: &Definitions, name: &str) -> Error {
+    let names: Vec<_> = definitions.dashboards.iter().map(|dashboard| dashboard.name.to_string()).collect();
+    let error = Error::invalid(format!("there is no dashboard `{}`", name.escape_debug()));
+    error.help(if names.is_empty() {
+        "no script declares one".into()
+    } else {
+        format!("there are: {}", names.join(", "))
+    })
+}
+
+/// A failure in short words that a person in front of a panel understands.
+fn spoken(error: &Error) -> String {
+    match error.kind {
+        Kind::Unavailable => format!("The database is away: {}", error.what),
+        Kind::Limit => format!("Slow: {}. A shorter time or fewer hosts help.", error.what),
+        Kind::Denied => format!("The database refused us: {}", error.what),
+        _ => error.to_string(),
+    }
+}

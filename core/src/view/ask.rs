@@ -1,0 +1,140 @@
+//! From a layout and a view to what the store is really asked: filters joined, buckets coarsened, windows set.
+
+use super::View;
+use crate::{
+    dashboard::{Dashboard, Panel, PanelKind},
+    definitions::Definitions,
+    expr::{Compare, Expr, Literal},
+    fields,
+    query::{Frame, Query, Shape},
+    table::{Storage, TableDef},
+    tables,
+    time::{Time, Window},
+};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+/// The most buckets of time a panel shows; more than a screen has pixels for a point would only cost.
+pub const BUCKETS_MAX: u64 = 720;
+
+/// How many buckets a spark line has, about.
+const SPARK_BUCKETS: u64 = 60;
+
+/// Lengths of buckets that people read easily, in seconds.
+const STEPS_S: [u64; 17] = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400];
+
+/// The layout with the queries as they are asked for this view: narrowed by the picks it offers, buckets no finer
+/// than a screen can show.
+pub fn effective(dashboard: &Dashboard, view: &View, definitions: &Definitions, window: Window) -> Dashboard {
+    let mut dashboard = dashboard.clone();
+    let picks = dashboard.picks.clone();
+    let marks = dashboard.marks.iter_mut().map(|mark| &mut mark.query);
+    let panels = dashboard.rows.iter_mut().flatten().filter_map(|panel| panel.query.as_mut());
+    for query in panels.chain(marks) {
+        let Some(table) = definitions.table(&query.table) else { continue };
+        for column in &picks {
+            let Some(values) = view.picks.get(column) else { continue };
+            if let Some(chosen) = chosen(table, column, values) {
+                query.filter = Some(match query.filter.take() {
+                    Some(filter) => filter.and(chosen),
+                    None => chosen,
+                });
+            }
+        }
+        let span = query.last.unwrap_or_else(|| length(window));
+        if let Shape::Groups { every: Some(every), .. } = &mut query.shape {
+            *every = coarsen(*every, span);
+        }
+    }
+    dashboard
+}
+
+/// When a query runs: the page's window, its own, or for the present state of agents any time at all.
+pub fn frame(query: &Query, window: Window, now: Time, zone_s: i32, timeout_ms: u32) -> Frame {
+    let window = match query.last {
+        Some(last) => Window { from: now.minus(last), to: now },
+        None if *query.table == *tables::AGENTS.name => Window { from: Time(0), to: window.to.max(now) },
+        None => window,
+    };
+    Frame { window, zone_s, timeout_ms }
+}
+
+/// The same question over time, for a stat that wants a spark line.
+pub fn spark(panel: &Panel, window: Window) -> Option<Query> {
+    let PanelKind::Stat { spark: true } = panel.kind else { return None };
+    let mut query = panel.query.clone()?;
+    let span = query.last.unwrap_or_else(|| length(window));
+    let Shape::Groups { every, by, measures, top } = &mut query.shape else { return None };
+    *every = Some(step_of(span / u32::try_from(SPARK_BUCKETS).unwrap_or(60)));
+    by.clear();
+    measures.truncate(1);
+    *top = None;
+    Some(query)
+}
+
+/// Whether a table can be filtered by a name: a column, or for `logs` any field of an entry.
+pub fn has_column(table: &TableDef, name: &str) -> bool {
+    table.column(name).is_some() || (table.name == tables::LOGS.name && fields::is_entry_field(name))
+}
+
+/// `column` is one of the chosen values; `None` if the table has no such column.
+fn chosen(table: &TableDef, column: &str, values: &BTreeSet<String>) -> Option<Expr> {
+    if !has_column(table, column) {
+        return None;
+    }
+    let storage = table.column(column).map_or(Storage::Text, |kind| kind.storage());
+    let mut literals: Vec<Literal> = values.iter().map(|value| literal(storage, value)).collect();
+    let field = Expr::field(column);
+    if literals.len() == 1 {
+        return literals.pop().map(|one| Expr::compare(Compare::Eq, field, Expr::Literal(one)));
+    }
+    Some(Expr::In(Box::new(field), literals))
+}
+
+/// A chosen word as a value of the column's kind; a word that is none stays text and equals nothing.
+fn literal(storage: Storage, value: &str) -> Literal {
+    let typed = match storage {
+        Storage::Text => None,
+        Storage::Int => value.parse().ok().map(Literal::Int),
+        Storage::Float => value.parse().ok().map(Literal::Float),
+        Storage::Bool => value.parse().ok().map(Literal::Bool),
+    };
+    typed.unwrap_or_else(|| Literal::Text(Arc::from(value)))
+}
+
+fn length(window: Window) -> Duration {
+    Duration::from_micros(u64::try_from(window.to.0.saturating_sub(window.from.0)).unwrap_or(0))
+}
+
+/// `every`, or the shortest easy multiple of it with at most [`BUCKETS_MAX`] buckets in the span.
+fn coarsen(every: Duration, span: Duration) -> Duration {
+    let every = every.max(Duration::from_secs(1));
+    if span.as_secs() / every.as_secs().max(1) <= BUCKETS_MAX {
+        return every;
+    }
+    step_of(Duration::from_secs(span.as_secs().div_ceil(BUCKETS_MAX))).max(every)
+}
+
+/// The shortest easy length of at least this much; whole days beyond a day.
+fn step_of(least: Duration) -> Duration {
+    let secs = least.as_secs().max(1);
+    let day = 86_400;
+    Duration::from_secs(STEPS_S.into_iter().find(|step| *step >= secs).unwrap_or_else(|| secs.div_ceil(day) * day))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_are_no_finer_than_a_screen() {
+        let check = |every_s, span_s, expect_s| {
+            let got = coarsen(Duration::from_secs(every_s), Duration::from_secs(span_s));
+            assert_eq!(got.as_secs(), expect_s, "every {every_s} s over {span_s} s");
+        };
+        check(60, 6 * 3_600, 60);
+        check(60, 7 * 86_400, 900);
+        check(60, 365 * 86_400, 86_400);
+        check(1, 86_400, 120);
+        check(3_600, 86_400, 3_600);
+    }
+}
