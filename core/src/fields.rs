@@ -24,6 +24,21 @@ pub fn journal_names(name: &str) -> &'static [&'static str] {
     }
 }
 
+/// The column of `logs` that a journal field is kept in; other fields are kept in the column `fields`.
+pub fn column_of(journal: &str) -> Option<&'static str> {
+    Some(match journal {
+        "_HOSTNAME" => "host",
+        "_SYSTEMD_UNIT" => "unit",
+        "SYSLOG_IDENTIFIER" => "identifier",
+        "_CMDLINE" => "command",
+        "PRIORITY" => "priority",
+        "_PID" => "pid",
+        "MESSAGE" => "message",
+        "_MACHINE_ID" => "machine",
+        _ => return None,
+    })
+}
+
 /// Whether a name can be a field of an entry: one of [`ENTRY_FIELDS`] or a journal field in upper case.
 pub fn is_entry_field(name: &str) -> bool {
     ENTRY_FIELDS.contains(&name)

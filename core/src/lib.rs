@@ -37,4 +37,8 @@ pub mod script;
 pub mod collect;
 pub mod view;
 
+// The suite every store must pass.
+#[cfg(feature = "testing")]
+pub mod testing;
+
 pub use error::{Error, Kind, Result};

@@ -1,6 +1,6 @@
 //! The built-in tables: what every store has without a script.
 
-use crate::table::{ColumnDef, ColumnType, TableDef};
+use crate::table::{ColumnDef, ColumnType, KEY_COLUMNS, TableDef};
 use std::sync::{Arc, LazyLock};
 
 /// Every entry, one row each. `fields` holds the journal fields that have no column, as a JSON object.
@@ -101,6 +101,20 @@ pub fn built_in(name: &str) -> Option<&'static Arc<TableDef>> {
 /// All built-in tables; their names are reserved.
 pub fn all() -> [&'static Arc<TableDef>; 5] {
     [&LOGS, &AGENTS, &GAPS, &QUARANTINE, &DEPLOYS]
+}
+
+/// Names of tables that stores keep for themselves; a script can't use them.
+pub const RESERVED: [&str; 6] = ["checkpoints", "columns", "heartbeats", "leases", "rollups", "schema"];
+
+/// The columns a table has in a store: of a built-in one as declared; of a parser's [`KEY_COLUMNS`], then the
+/// declared ones. A parser may declare its own `time` and `host`, which then stand in the place of the entry's.
+pub fn stored(table: &TableDef) -> Vec<ColumnDef> {
+    if built_in(&table.name).is_some() {
+        return table.columns.clone();
+    }
+    let own = KEY_COLUMNS.iter().map(|(name, kind)| ColumnDef::new(*name, *kind));
+    let declared = table.columns.iter().filter(|column| KEY_COLUMNS.iter().all(|(name, _)| *name != column.name));
+    own.chain(declared.cloned()).collect()
 }
 
 fn table(name: &str, columns: &[(&str, ColumnType)]) -> Arc<TableDef> {

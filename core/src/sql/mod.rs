@@ -1,20 +1,37 @@
 //! SQL text for queries: what is the same in every store, and where dialects differ.
+//!
+//! Meaning is that of [`crate::expr`], exactly: conditions are true or not (never unknown), text compares by
+//! bytes, ints and floats compare exactly. What SQL can't say that way (regular expressions, numbers read from
+//! text) is *residual*: tested in Rust on each row of a bounded scan.
+
+mod arithmetic;
+mod compare;
+mod dialect;
+mod entry_fields;
+mod expr;
+mod groups;
+mod records;
+pub mod schema;
+mod term;
+pub mod write;
+
+pub use dialect::Dialect;
 
 use crate::{
-    error::Result,
+    error::{Error, Result},
     expr::{Expr, Literal},
-    query::{Frame, Query},
-    table::{ColumnDef, TableDef},
+    query::{Frame, Query, Shape},
+    table::{ColumnDef, Rows, TableDef},
+    tables,
+    time::{Time, Window},
+    value::Value,
 };
+use term::{Scope, Stop, Term};
 
-/// What a store's SQL is like. A value a store passes in, not a plugin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dialect {
-    /// SQLite 3.
-    Sqlite,
-    /// MySQL, MariaDB and what speaks like them.
-    Mysql,
-}
+/// The most rows a query with a residual filter looks at, newest first.
+pub const SCAN_ROWS_MAX: usize = 200_000;
+/// The longest statement we write, in bytes; a longer one is a script gone wrong.
+pub const SQL_BYTES_MAX: usize = 128 << 10;
 
 /// A statement ready to run.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,13 +40,136 @@ pub struct Select {
     pub sql: String,
     /// In order.
     pub params: Vec<Literal>,
-    /// The columns that come out.
+    /// The columns that come out of the statement.
     pub defs: Vec<ColumnDef>,
-    /// What SQL could not say: to be tested in Rust on each row of a bounded scan (`Latest` only).
+    /// How many of them are the answer; the others are there for `residual`.
+    pub shown: usize,
+    /// What SQL could not say: to be tested in Rust on each row (`Latest` only).
     pub residual: Option<Expr>,
+    /// The most rows of the answer.
+    pub limit: usize,
+}
+
+impl Select {
+    /// An answer without rows yet.
+    pub fn rows(&self) -> Rows {
+        Rows::new(self.defs[..self.shown].to_vec())
+    }
+
+    /// Takes one row of the statement into the answer if it passes; false when the answer is full.
+    pub fn take(&self, row: &[Value<'_>], rows: &mut Rows, now: Time) -> bool {
+        let passes = self.residual.as_ref().is_none_or(|residual| {
+            let field = |name: &str| {
+                self.defs.iter().position(|def| def.name == name).map_or(Value::Missing, |at| row[at].borrow())
+            };
+            matches!(crate::expr::eval(residual, &field, now), Value::Bool(true))
+        });
+        if passes {
+            rows.push(&row[..self.shown]);
+        }
+        rows.len() < self.limit
+    }
 }
 
 /// The statement for a query.
-pub fn select(_query: &Query, _table: &TableDef, _frame: &Frame, _dialect: Dialect) -> Result<Select> {
-    Err(crate::Error::failed("no SQL is written yet"))
+pub fn select(query: &Query, table: &TableDef, frame: &Frame, dialect: Dialect) -> Result<Select> {
+    let now = Time::now();
+    let window = query.last.map_or(frame.window, |last| Window { from: now.minus(last), to: now });
+    let scope = Scope { table, columns: tables::stored(table), dialect, now, zone_s: frame.zone_s };
+    let (filter, residual) = split(query.filter.as_ref(), &scope)?;
+    let filter = within(window, filter, &scope);
+    let select = match &query.shape {
+        Shape::Latest { columns, limit } => records::latest(columns, *limit, filter, residual, &scope),
+        _ if residual.is_some() => Err(Stop::Residual),
+        Shape::Newest { per, columns, limit } => records::newest(per, columns, *limit, filter, &scope),
+        Shape::Groups { every, by, measures, top } => groups::groups(*every, by, measures, *top, filter, &scope),
+    };
+    select.map_err(|stop| refused(stop, table)).and_then(|select| {
+        let long = select.sql.len() > SQL_BYTES_MAX;
+        if long { Err(refused(Stop::TooLong, table)) } else { Ok(select) }
+    })
+}
+
+/// Whether a query can be answered at all: what a script's loading asks, with the same words everywhere.
+pub fn check(query: &Query, table: &TableDef) -> Result<()> {
+    let frame = Frame { window: Window { from: Time(0), to: Time(1) }, zone_s: 0, timeout_ms: 1 };
+    [Dialect::Sqlite, Dialect::Mysql]
+        .into_iter()
+        .try_for_each(|dialect| select(query, table, &frame, dialect).map(|_| ()))
+}
+
+/// The statement for the distinct values of a column, most frequent first.
+pub fn choices(table: &TableDef, column: &str, window: Window, limit: usize, dialect: Dialect) -> Result<Select> {
+    let scope = Scope { table, columns: tables::stored(table), dialect, now: Time::now(), zone_s: 0 };
+    let choice = || -> Result<Select, Stop> {
+        let value = scope.field(column)?;
+        let filter = within(window, None, &scope);
+        let kind = scope.kind(column)?;
+        let sql = format!(
+            "SELECT {value} AS v FROM {table} WHERE {filter} GROUP BY 1 HAVING v IS NOT NULL \
+             ORDER BY COUNT(*) DESC, 1 LIMIT {limit}",
+            value = value.sql,
+            table = dialect.quote(&table.name),
+            filter = filter.sql,
+        );
+        let params = [value.params, filter.params].concat();
+        let defs = vec![ColumnDef::new(column, kind)];
+        Ok(Select { sql, params, defs, shown: 1, residual: None, limit })
+    };
+    choice().map_err(|stop| refused(stop, table))
+}
+
+/// The values of the one text column that [`choices`] answers with.
+pub fn texts(rows: &Rows) -> Vec<String> {
+    let shown = |at| match rows.columns[0].get(at) {
+        Value::Text(text) => text.into_owned(),
+        Value::Int(int) => int.to_string(),
+        Value::Float(float) => float.to_string(),
+        Value::Bool(truth) => truth.to_string(),
+        Value::Missing => String::new(),
+    };
+    (0..rows.len()).map(shown).collect()
+}
+
+/// Parts joined by AND at the top: what SQL can say, and the rest.
+fn split(filter: Option<&Expr>, scope: &Scope<'_>) -> Result<(Option<Term>, Option<Expr>)> {
+    let mut pushed: Option<Term> = None;
+    let mut residual: Option<Expr> = None;
+    let mut open: Vec<&Expr> = filter.into_iter().collect();
+    while let Some(part) = open.pop() {
+        if let Expr::And(a, b) = part {
+            open.extend([&**b, &**a]);
+            continue;
+        }
+        match expr::condition(part, scope) {
+            Ok(term) => pushed = Some(pushed.map_or(term.clone(), |all| all.and(term))),
+            Err(Stop::Residual) => {
+                residual = Some(residual.map_or(part.clone(), |all| all.and(part.clone())));
+            }
+            Err(stop) => return Err(refused(stop, scope.table)),
+        }
+    }
+    Ok((pushed, residual))
+}
+
+/// The window and the filter as one condition.
+fn within(window: Window, filter: Option<Term>, scope: &Scope<'_>) -> Term {
+    let time = scope.dialect.quote("time");
+    let sql = format!("{time} >= ? AND {time} < ?");
+    let window = Term::condition(sql, vec![Literal::Int(window.from.0), Literal::Int(window.to.0)]);
+    filter.map_or(window.clone(), |filter| window.and(filter))
+}
+
+fn refused(stop: Stop, table: &TableDef) -> Error {
+    match stop {
+        Stop::Wrong(error) => error,
+        Stop::Residual => {
+            Error::invalid("this filter can't run inside the database, so nothing can be counted over it")
+                .at(format!("table `{}`", table.name))
+                .help("make it a column: extract or set the value in a parser, then compare the column")
+        }
+        Stop::TooLong => Error::new(crate::Kind::Limit, format!("the SQL of this query is over {SQL_BYTES_MAX} bytes"))
+            .at(format!("table `{}`", table.name))
+            .help("compare fewer or shorter values"),
+    }
 }

@@ -1,1 +1,138 @@
-//! The embedded store: SQLite.
+//! The embedded store: SQLite in one file, written by one connection and read by a few.
+
+mod commit;
+mod connections;
+mod error;
+mod query;
+mod retain;
+mod schema;
+
+use connections::Connections;
+use error::failed;
+use infralogs_core::{
+    cursor::Cursor,
+    error::{Error, Result},
+    inventory::Target,
+    plugin::{Build, Commit, Committed, Plugin, Settings, Store, Stream},
+    query::{Frame, Query},
+    sql::{self, Dialect},
+    table::{Rows, TableDef},
+    time::{Time, Window},
+};
+use rusqlite::{OptionalExtension, params};
+use serde::Deserialize;
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+/// The plugin's entry in the program's list.
+pub const PLUGIN: Plugin = Plugin {
+    name: "sqlite",
+    about: "Keeps everything in one SQLite file on this machine.",
+    sample: include_str!("../sample.yaml"),
+    build: Build::Store(build),
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Chosen {
+    url: String,
+}
+
+/// How long the distinct values of a column may take to find.
+const CHOICES_TIMEOUT_MS: u32 = 5_000;
+
+fn build(settings: &Settings) -> Result<Arc<dyn Store>> {
+    let chosen: Chosen = settings.read()?;
+    Ok(Arc::new(Sqlite::new(path_of(&chosen.url).map_err(|error| error.at(&settings.place))?)))
+}
+
+fn path_of(url: &str) -> Result<PathBuf> {
+    let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
+    match path.filter(|path| !path.is_empty()) {
+        Some(path) => Ok(path.into()),
+        None => Err(Error::invalid(format!("`{url}` names no SQLite file")).help("write sqlite://data/infralogs.db")),
+    }
+}
+
+/// A store in one SQLite file. Nothing is opened before it is asked for something.
+#[derive(Debug)]
+pub struct Sqlite {
+    connections: Connections,
+}
+
+impl Sqlite {
+    /// A store in this file, which need not be there yet.
+    pub fn new(path: PathBuf) -> Self {
+        Self { connections: Connections::new(path) }
+    }
+}
+
+impl Store for Sqlite {
+    fn name(&self) -> String {
+        format!("SQLite {}", self.connections.path().display())
+    }
+
+    fn migrate(&self) -> Result<()> {
+        self.connections.write(schema::migrate)
+    }
+
+    fn prepare(&self, tables: &[Arc<TableDef>]) -> Result<()> {
+        self.connections.write(|db| schema::prepare(db, tables))
+    }
+
+    fn checkpoint(&self, stream: &Stream) -> Result<Option<Cursor>> {
+        let text: Option<String> = self.connections.write(|db| {
+            db.prepare_cached("SELECT cursor FROM checkpoints WHERE machine = ? AND seqnum_id = ?")
+                .and_then(|mut statement| {
+                    let key = params![stream.machine.to_string(), stream.seqnum_id.to_string()];
+                    statement.query_row(key, |row| row.get(0)).optional()
+                })
+                .map_err(failed("reading a checkpoint"))
+        })?;
+        text.filter(|text| !text.is_empty()).map(|text| text.parse()).transpose()
+    }
+
+    fn last_stream(&self, target: &str) -> Result<Option<Stream>> {
+        let ids: Option<(Option<String>, Option<String>)> = self.connections.write(|db| {
+            db.query_row("SELECT machine, seqnum_id FROM agents WHERE host = ?", [target], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()
+            .map_err(failed("reading a target's last stream"))
+        })?;
+        let Some((Some(machine), Some(seqnum_id))) = ids else { return Ok(None) };
+        Ok(Some(Stream { machine: machine.parse()?, seqnum_id: seqnum_id.parse()? }))
+    }
+
+    fn commit(&self, commit: &Commit<'_>) -> Result<Committed> {
+        self.connections.write(|db| commit::commit(db, commit))
+    }
+
+    fn claim(&self, owner: &str, polls: &[String], hold: Duration) -> Result<Vec<String>> {
+        self.connections.write(|db| commit::claim(db, owner, polls, hold))
+    }
+
+    fn release(&self, owner: &str) -> Result<()> {
+        self.connections.write(|db| {
+            db.execute("DELETE FROM leases WHERE owner = ?", [owner]).map(|_| ()).map_err(failed("releasing leases"))
+        })
+    }
+
+    fn report(&self, target: &Target, at: Time, error: Option<&str>) -> Result<()> {
+        self.connections.write(|db| commit::report(db, target, at, error))
+    }
+
+    fn query(&self, query: &Query, table: &TableDef, frame: &Frame) -> Result<Rows> {
+        let select = sql::select(query, table, frame, Dialect::Sqlite)?;
+        self.connections.read(|db| query::run(db, &select, frame.timeout_ms))
+    }
+
+    fn choices(&self, table: &TableDef, column: &str, window: Window, limit: usize) -> Result<Vec<String>> {
+        let select = sql::choices(table, column, window, limit, Dialect::Sqlite)?;
+        let rows = self.connections.read(|db| query::run(db, &select, CHOICES_TIMEOUT_MS))?;
+        Ok(sql::texts(&rows))
+    }
+
+    fn retain(&self, tables: &[Arc<TableDef>], now: Time) -> Result<u64> {
+        retain::retain(&self.connections, tables, now)
+    }
+}

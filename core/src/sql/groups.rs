@@ -1,0 +1,207 @@
+//! Groups with measures: time buckets, keys, aggregates, percentiles and the largest few.
+
+use super::{
+    Dialect, Select,
+    term::{Scope, Stop, Term, Type},
+};
+use crate::{
+    error::Error,
+    expr::Literal,
+    query::{Aggregate, Key, Measure, ROWS_MAX},
+    table::{ColumnDef, ColumnType, Storage},
+};
+use std::{sync::Arc, time::Duration};
+
+const DAY_US: i64 = 86_400_000_000;
+const HOUR_US: i64 = 3_600_000_000;
+
+/// `Shape::Groups`.
+///
+/// The innermost SELECT names keys `k0…` and measured columns `v0…` (with the rank of each value in its group where
+/// a percentile is wanted), the next one groups, and one more keeps the largest series.
+pub(super) fn groups(
+    every: Option<Duration>,
+    by: &[Key],
+    measures: &[Measure],
+    top: Option<usize>,
+    filter: Term,
+    scope: &Scope<'_>,
+) -> Result<Select, Stop> {
+    if measures.is_empty() {
+        return Err(Stop::Wrong(Error::invalid("a grouped query measures nothing").help("add .count()")));
+    }
+    let mut keys = Vec::new();
+    if let Some(every) = every {
+        keys.push((ColumnDef::new("time", ColumnType::Time), bucket(every, scope)?));
+    }
+    for key in by {
+        keys.push((ColumnDef::new(key.name(), key_kind(key, scope)?), key_term(key, scope)?));
+    }
+    let measured = measures.iter().map(|measure| measured(&measure.of, scope)).collect::<Result<Vec<_>, _>>()?;
+    let (inner, params) = inner(&keys, measures, &measured, filter, scope);
+    let quote = |name: &str| scope.dialect.quote(name);
+    let names: Vec<String> = (0..keys.len()).map(|at| format!("k{at}")).collect();
+    let mut list: Vec<String> =
+        names.iter().zip(&keys).map(|(k, (def, _))| format!("{k} AS {}", quote(&def.name))).collect();
+    let mut defs: Vec<ColumnDef> = keys.iter().map(|(def, _)| def.clone()).collect();
+    for (at, (measure, column)) in measures.iter().zip(&measured).enumerate() {
+        list.push(format!("{} AS {}", aggregate(&measure.of, at, column, scope.dialect), quote(&measure.name)));
+        defs.push(ColumnDef::new(&*measure.name, measure_kind(&measure.of, column.as_ref())?));
+    }
+    let group = if names.is_empty() { String::new() } else { format!(" GROUP BY {}", names.join(", ")) };
+    let grouped = format!("SELECT {} FROM ({inner}) AS r{group}", list.join(", "));
+    let outputs: Vec<String> = defs.iter().map(|def| quote(&def.name)).collect();
+    let sql = ordered(&grouped, &outputs, keys.len(), every.is_some(), top);
+    Ok(Select { sql, params, shown: defs.len(), defs, residual: None, limit: ROWS_MAX })
+}
+
+/// A measured column: its SQL and what it holds.
+type Measured = Option<(Term, ColumnType)>;
+
+/// The innermost SELECT: keys, values and ranks, one row per record.
+fn inner(
+    keys: &[(ColumnDef, Term)],
+    measures: &[Measure],
+    measured: &[Measured],
+    filter: Term,
+    scope: &Scope<'_>,
+) -> (String, Vec<Literal>) {
+    let mut list = Vec::new();
+    let mut params = Vec::new();
+    for (at, (_, term)) in keys.iter().enumerate() {
+        list.push(format!("{} AS k{at}", term.sql));
+        params.extend(term.params.iter().cloned());
+    }
+    for (at, column) in measured.iter().enumerate() {
+        if let Some((term, _)) = column {
+            list.push(format!("{} AS v{at}", term.sql));
+            params.extend(term.params.iter().cloned());
+        }
+    }
+    if list.is_empty() {
+        list.push("1".into());
+    }
+    let from = format!("FROM {} WHERE {}", scope.dialect.quote(&scope.table.name), filter.sql);
+    params.extend(filter.params);
+    let records = format!("SELECT {} {from}", list.join(", "));
+    let names: Vec<String> = (0..keys.len()).map(|at| format!("k{at}")).collect();
+    let partition = if names.is_empty() { String::new() } else { format!("PARTITION BY {} ", names.join(", ")) };
+    let ranks: String = measures
+        .iter()
+        .enumerate()
+        .filter(|(_, measure)| matches!(measure.of, Aggregate::Percentile(..)))
+        .map(|(at, _)| {
+            let order = format!("ORDER BY CASE WHEN v{at} IS NULL THEN 1 ELSE 0 END, v{at}");
+            format!(", ROW_NUMBER() OVER ({partition}{order}) AS r{at}, COUNT(v{at}) OVER ({partition}) AS n{at}")
+        })
+        .collect();
+    if ranks.is_empty() { (records, params) } else { (format!("SELECT p.*{ranks} FROM ({records}) AS p"), params) }
+}
+
+/// The grouped rows in their order; only the largest few where asked.
+fn ordered(grouped: &str, outputs: &[String], keys: usize, timed: bool, top: Option<usize>) -> String {
+    let (names, first) = (&outputs[..keys], &outputs[keys]);
+    let by_keys = if names.is_empty() { String::new() } else { format!(" ORDER BY {}", names.join(", ")) };
+    let Some(top) = top else { return format!("{grouped}{by_keys} LIMIT {ROWS_MAX}") };
+    if !timed {
+        let order: Vec<String> = std::iter::once(format!("{first} DESC")).chain(names.iter().cloned()).collect();
+        return format!("{grouped} ORDER BY {} LIMIT {}", order.join(", "), top.min(ROWS_MAX));
+    }
+    let series = &names[1..];
+    if series.is_empty() {
+        return format!("{grouped}{by_keys} LIMIT {ROWS_MAX}");
+    }
+    let series = series.join(", ");
+    format!(
+        "SELECT {all} FROM (SELECT {all}, DENSE_RANK() OVER (ORDER BY top_sum DESC, {series}) AS top_rank FROM \
+         (SELECT {all}, SUM({first}) OVER (PARTITION BY {series}) AS top_sum FROM ({grouped}) AS g) AS s) AS t \
+         WHERE top_rank <= {top}{by_keys} LIMIT {ROWS_MAX}",
+        all = outputs.join(", "),
+    )
+}
+
+/// The start of the bucket a record's time is in, also before 1970.
+fn bucket(every: Duration, scope: &Scope<'_>) -> Result<Term, Stop> {
+    let width = i64::try_from(every.as_micros()).unwrap_or(i64::MAX);
+    if width == 0 {
+        return Err(Stop::Wrong(Error::invalid("a time bucket has no length").help("write .every(1.minutes)")));
+    }
+    let time = scope.field("time")?;
+    Term::fill(Type::Int, &format!("({{0}} - {})", floor_rem("{0}", width)), &[&time])
+}
+
+/// The remainder that is never negative.
+fn floor_rem(what: &str, width: i64) -> String {
+    format!("((({what}) % {width} + {width}) % {width})")
+}
+
+fn key_term(key: &Key, scope: &Scope<'_>) -> Result<Term, Stop> {
+    let local = format!("{{0}} + {}", i64::from(scope.zone_s) * 1_000_000);
+    let of_day = floor_rem(&local, DAY_US);
+    let div = scope.dialect.div();
+    match key {
+        Key::Field(name) => scope.field(name)?.value(scope.dialect),
+        Key::Hour => Term::fill(Type::Int, &format!("({of_day} {div} {HOUR_US})"), &[&scope.field("time")?]),
+        Key::Weekday => {
+            // 1970-01-01 was a Thursday, day 3 counted from Monday.
+            let days = format!("(({local} - {of_day}) {div} {DAY_US}) + 3");
+            Term::fill(Type::Int, &floor_rem(&days, 7), &[&scope.field("time")?])
+        }
+    }
+}
+
+fn key_kind(key: &Key, scope: &Scope<'_>) -> Result<ColumnType, Stop> {
+    match key {
+        Key::Field(name) => scope.kind(name),
+        Key::Weekday | Key::Hour => Ok(ColumnType::Int),
+    }
+}
+
+fn measured(of: &Aggregate, scope: &Scope<'_>) -> Result<Measured, Stop> {
+    let name: &Arc<str> = match of {
+        Aggregate::Count => return Ok(None),
+        Aggregate::Distinct(name)
+        | Aggregate::Sum(name)
+        | Aggregate::Mean(name)
+        | Aggregate::Min(name)
+        | Aggregate::Max(name)
+        | Aggregate::Percentile(name, _) => name,
+    };
+    let kind = scope.kind(name)?;
+    if matches!(of, Aggregate::Sum(_) | Aggregate::Mean(_)) && kind.storage() == Storage::Text {
+        let what = format!("column `{name}` of `{}` is {}, not a number", scope.table.name, kind.name());
+        return Err(Stop::Wrong(Error::invalid(what).help("measure a column of type int, float, duration or bytes")));
+    }
+    Ok(Some((scope.field(name)?, kind)))
+}
+
+fn measure_kind(of: &Aggregate, column: Option<&(Term, ColumnType)>) -> Result<ColumnType, Stop> {
+    let kind = column.map_or(ColumnType::Int, |(_, kind)| *kind);
+    Ok(match of {
+        Aggregate::Count | Aggregate::Distinct(_) => ColumnType::Int,
+        Aggregate::Sum(_) if matches!(kind, ColumnType::Bool | ColumnType::Time) => ColumnType::Int,
+        Aggregate::Mean(_) => ColumnType::Float,
+        Aggregate::Sum(_) | Aggregate::Min(_) | Aggregate::Max(_) | Aggregate::Percentile(..) => kind,
+    })
+}
+
+fn aggregate(of: &Aggregate, at: usize, column: &Measured, dialect: Dialect) -> String {
+    let value = format!("v{at}");
+    match of {
+        Aggregate::Count => "COUNT(*)".into(),
+        Aggregate::Distinct(_) => format!("COUNT(DISTINCT {value})"),
+        Aggregate::Sum(_) => format!("SUM({value})"),
+        Aggregate::Mean(_) => {
+            let float = column.as_ref().is_some_and(|(_, kind)| kind.storage() == Storage::Float);
+            let value = if float { value } else { dialect.int_to_float().replace("{0}", &value) };
+            format!("AVG({value})")
+        }
+        Aggregate::Min(_) => format!("MIN({value})"),
+        Aggregate::Max(_) => format!("MAX({value})"),
+        Aggregate::Percentile(_, percent) => {
+            let percent = u32::from(*percent).min(100);
+            let rank = format!("(n{at} * {percent} + 99) {} 100", dialect.div());
+            format!("MAX(CASE WHEN r{at} = CASE WHEN {rank} < 1 THEN 1 ELSE {rank} END THEN {value} END)")
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What a table must have in a store, compared with what it has.
+
+use crate::{
+    error::{Error, Result},
+    table::{ColumnDef, ColumnType, KEY_COLUMNS, TableDef},
+    tables,
+};
+
+/// The version of the built-in tables; a store of a newer one is refused.
+pub const SCHEMA_VERSION: i64 = 1;
+
+/// Refuses a table that a store can't make: a reserved name, or key columns declared as something else.
+pub fn check(table: &TableDef) -> Result<()> {
+    if tables::built_in(&table.name).is_none() && tables::RESERVED.contains(&table.name.as_str()) {
+        return Err(Error::invalid(format!("the table name `{}` is the store's own", table.name))
+            .help("choose another name in .into(…)"));
+    }
+    if tables::built_in(&table.name).is_some() {
+        return Ok(());
+    }
+    for column in &table.columns {
+        let Some((_, kind)) = KEY_COLUMNS.iter().find(|(name, _)| *name == column.name) else { continue };
+        let may_be_own = matches!(column.name.as_str(), "time" | "host");
+        if !may_be_own || *kind != column.kind {
+            let what = format!(
+                "column `{}` of table `{}` is {}, but every parser table has its own of type {}",
+                column.name,
+                table.name,
+                column.kind.name(),
+                kind.name()
+            );
+            return Err(Error::invalid(what).help("give the column another name"));
+        }
+    }
+    Ok(())
+}
+
+/// The columns to add to a table that has these (names and types as stored). A column of another type is an error.
+pub fn missing(table: &TableDef, wanted: &[ColumnDef], stored: &[(String, String)]) -> Result<Vec<ColumnDef>> {
+    let mut add = Vec::new();
+    for column in wanted {
+        match stored.iter().find(|(name, _)| *name == column.name) {
+            None => add.push(column.clone()),
+            Some((_, kind)) if kind == column.kind.name() => {}
+            Some((_, kind)) => {
+                let what = format!(
+                    "column `{}` of table `{}` is stored as {kind}, the scripts now say {}",
+                    column.name,
+                    table.name,
+                    column.kind.name()
+                );
+                let help = format!("keep {kind}, give the column another name, or write to another table");
+                return Err(Error::invalid(what).at(format!("table `{}`", table.name)).help(help));
+            }
+        }
+    }
+    Ok(add)
+}
+
+/// The error of a store that a newer program made.
+pub fn newer(found: i64) -> Error {
+    Error::invalid(format!("the store has schema version {found}, this program knows up to {SCHEMA_VERSION}"))
+        .help("start the newer program, or name another database")
+}
+
+/// The kind a stored type's name stands for.
+pub fn kind_of(name: &str) -> Option<ColumnType> {
+    use ColumnType::{Bool, Bytes, Duration, Float, Int, Ip, Text, Time};
+    [Text, Int, Float, Bool, Ip, Time, Duration, Bytes].into_iter().find(|kind| kind.name() == name)
+}

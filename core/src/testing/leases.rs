@@ -1,0 +1,82 @@
+//! Leases, what is known of targets, and retention.
+
+use super::{Opened, batch};
+use crate::{table::TableDef, tables, time::Time, value::Value};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+const HOLD: Duration = Duration::from_secs(60);
+
+fn names(range: std::ops::Range<usize>) -> Vec<String> {
+    range.map(|at| format!("fleet/web-{at}")).collect()
+}
+
+/// What one holds nobody else gets, however many are asked for at once; given back, it is free.
+pub fn are_exclusive(opened: &Opened) {
+    let (one, other) = (&*opened.store, &*opened.other);
+    let (first, second) = std::thread::scope(|scope| {
+        let first = scope.spawn(|| one.claim("one", &names(0..250), HOLD).expect("claim"));
+        let second = scope.spawn(|| other.claim("two", &names(0..250), HOLD).expect("claim"));
+        (first.join().expect("claim"), second.join().expect("claim"))
+    });
+    let mut all = [first.clone(), second].concat();
+    all.sort();
+    let mut wanted = names(0..250);
+    wanted.sort();
+    assert_eq!(all, wanted, "each is claimed exactly once");
+    assert_eq!(one.claim("one", &first, HOLD).expect("claim").len(), first.len(), "the owner may extend");
+    one.release("one").expect("release");
+    one.release("two").expect("release");
+    assert_eq!(other.claim("three", &names(0..250), HOLD).expect("claim").len(), 250);
+}
+
+/// A lease ends by the store's clock.
+pub fn end(opened: &Opened) {
+    let name = names(0..1);
+    assert_eq!(opened.store.claim("one", &name, Duration::from_millis(200)).expect("claim"), name);
+    let until = Instant::now() + Duration::from_secs(20);
+    while opened.other.claim("two", &name, HOLD).expect("claim").is_empty() {
+        assert!(Instant::now() < until, "the lease never ends");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(opened.store.claim("one", &name, HOLD).expect("claim").is_empty());
+}
+
+/// Reports stand in `agents`; old rows go, younger ones stay.
+pub fn agents_and_retention(opened: &Opened) {
+    let store = &*opened.store;
+    let target = batch::target("web-1");
+    store.report(&target, Time(5_000_000), Some("refused")).expect("report");
+    store.report(&target, Time(6_000_000), None).expect("report");
+    let agents = batch::all(store, &tables::AGENTS);
+    assert_eq!(agents.len(), 1);
+    for (name, value) in [
+        ("host", Value::text("web-1")),
+        ("last_error", Value::Missing),
+        ("failed_at", Value::Int(5_000_000)),
+        ("last_seen", Value::Int(6_000_000)),
+        ("entries", Value::Int(0)),
+    ] {
+        assert_eq!(agents.column(name).expect(name).get(0), value, "{name}");
+    }
+    // Two days apart: what is a day old is dropped.
+    const DAY: Duration = Duration::from_secs(86_400);
+    let old = batch::entries("web-1", 1, 11);
+    let mut young = crate::entry::Entries::default();
+    let later = batch::START.plus(2 * DAY);
+    for seqnum in 11..16 {
+        young.push_field(b"MESSAGE", b"young");
+        young.end(batch::cursor_at("web-1", seqnum, Time(later.0 + seqnum as i64)));
+    }
+    let between = batch::cursor("web-1", 10);
+    store.commit(&batch::commit(&target, None, between, &old)).expect("commit");
+    let next = young.last_cursor().expect("cursor");
+    store.commit(&batch::commit(&target, Some(between), next, &young)).expect("commit");
+    let logs = Arc::new(TableDef { keep_for: Some(DAY), ..(**tables::LOGS).clone() });
+    let now = batch::START.plus(2 * DAY + DAY / 2);
+    assert_eq!(store.retain(std::slice::from_ref(&logs), now).expect("retain"), 10);
+    assert_eq!(batch::seqnums(store), (11..16).collect::<Vec<i64>>());
+    assert_eq!(store.retain(&[logs], now).expect("retain"), 0);
+}

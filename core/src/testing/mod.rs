@@ -1,0 +1,47 @@
+//! The suite every store must pass: a store plugin's tests call [`crate::store_suite`] with what opens a fresh one.
+//!
+//! Everything here panics where a store is wrong, as tests do.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+pub mod batch;
+pub mod delivery;
+pub mod leases;
+mod naive;
+pub mod queries;
+pub mod schema;
+pub mod values;
+
+use crate::plugin::Store;
+use std::{any::Any, sync::Arc};
+
+/// A migrated, empty store, and what must live as long as it (a folder, a server).
+pub struct Opened {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The same database through a second, unrelated store object: another process.
+    pub other: Arc<dyn Store>,
+    /// Dropped last.
+    pub keep: Box<dyn Any + Send + Sync>,
+}
+
+/// Makes a test of each part of the suite; the argument is a function `fn() -> Opened`.
+#[macro_export]
+macro_rules! store_suite {
+    ($open:path) => {
+        $crate::store_suite!(@ $open,
+            delivery::conserves, delivery::fences, delivery::replays_nothing, delivery::moves_the_stream,
+            delivery::quarantines_what_is_there_already,
+            values::round_trip, values::entries_round_trip,
+            schema::adds_columns, schema::refuses_other_types, schema::migrates_twice,
+            queries::shapes_equal_naive, queries::filters_equal_eval, queries::reads_entry_fields, queries::says_no,
+            leases::are_exclusive, leases::end, leases::agents_and_retention);
+    };
+    (@ $open:path, $($area:ident :: $name:ident),+) => {
+        $(
+            #[test]
+            fn $name() {
+                $crate::testing::$area::$name(&$open());
+            }
+        )+
+    };
+}

@@ -1,0 +1,188 @@
+//! Writes a batch: its rows and its checkpoint in one transaction, behind the checkpoint as fence.
+
+use crate::error::failed;
+use infralogs_core::{
+    cursor::Cursor,
+    error::Result,
+    inventory::Target,
+    plugin::{Commit, Committed},
+    sql::{
+        Dialect,
+        write::{self, Sheet},
+    },
+    time::Time,
+    value::Value,
+};
+use rusqlite::{
+    Connection, ErrorCode, OptionalExtension, Statement, ToSql, Transaction, TransactionBehavior, params,
+    types::{ToSqlOutput, ValueRef},
+};
+use std::time::Duration;
+
+const DOING: &str = "storing a batch";
+
+/// Stores everything or nothing; see [`infralogs_core::plugin::Store::commit`].
+pub(crate) fn commit(db: &mut Connection, commit: &Commit<'_>) -> Result<Committed> {
+    let machine = commit.machine.to_string();
+    let stream = commit.expect.map_or(commit.next.seqnum_id, |expect| expect.seqnum_id).to_string();
+    if commit.expect.is_none() {
+        // Alone and before the transaction, so that two first polls meet at one row.
+        db.execute("INSERT OR IGNORE INTO checkpoints VALUES (?, ?, '')", params![machine, stream])
+            .map_err(failed(DOING))?;
+    }
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed(DOING))?;
+    if !is_expected(&transaction, &machine, &stream, commit.expect)? {
+        return Ok(Committed::Lost);
+    }
+    let mut rows = 0;
+    for sheet in write::sheets(commit) {
+        let stored = insert(&transaction, &sheet, commit)?;
+        rows += if sheet.holds_records() { stored } else { 0 };
+    }
+    if !move_on(&transaction, &machine, &stream, commit)? {
+        return Ok(Committed::Lost);
+    }
+    upsert_agent(&transaction, commit)?;
+    transaction.commit().map_err(failed(DOING))?;
+    Ok(Committed::Stored { rows })
+}
+
+fn is_expected(db: &Transaction<'_>, machine: &str, stream: &str, expect: Option<Cursor>) -> Result<bool> {
+    let stored: Option<String> = db
+        .prepare_cached("SELECT cursor FROM checkpoints WHERE machine = ? AND seqnum_id = ?")
+        .and_then(|mut statement| statement.query_row([machine, stream], |row| row.get(0)).optional())
+        .map_err(failed(DOING))?;
+    Ok(stored == Some(expect.map_or(String::new(), |cursor| cursor.to_string())))
+}
+
+/// False where the stream's new key is another checkpoint's already.
+fn move_on(db: &Transaction<'_>, machine: &str, stream: &str, commit: &Commit<'_>) -> Result<bool> {
+    let sql = "UPDATE checkpoints SET seqnum_id = ?, cursor = ? WHERE machine = ? AND seqnum_id = ?";
+    let next = params![commit.next.seqnum_id.to_string(), commit.next.to_string(), machine, stream];
+    match db.prepare_cached(sql).and_then(|mut statement| statement.execute(next)) {
+        Ok(1) => Ok(true),
+        Ok(_) => Ok(false),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => Ok(false),
+        Err(error) => Err(failed(DOING)(error)),
+    }
+}
+
+/// Inserts the rows of a sheet; one that is there already (or breaks another constraint) goes to quarantine.
+fn insert(db: &Transaction<'_>, sheet: &Sheet<'_>, commit: &Commit<'_>) -> Result<u64> {
+    let doing = format!("storing rows of `{}`", sheet.table);
+    let names: Vec<String> = sheet.columns.iter().map(|column| Dialect::Sqlite.quote(&column.name)).collect();
+    let sql = format!(
+        "INSERT INTO {} ({}) VALUES ({})",
+        Dialect::Sqlite.quote(sheet.table),
+        names.join(", "),
+        vec!["?"; names.len()].join(", ")
+    );
+    let mut statement = db.prepare_cached(&sql).map_err(failed(&doing))?;
+    let (mut at, mut stored) = (0, 0);
+    sheet.each(0..sheet.len(), &mut |row| {
+        match execute(&mut statement, row) {
+            Ok(()) => stored += 1,
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+                quarantine(db, sheet, at, commit, &error.to_string())?;
+            }
+            Err(error) => return Err(failed(&doing)(error)),
+        }
+        at += 1;
+        Ok(())
+    })?;
+    Ok(stored)
+}
+
+fn execute(statement: &mut Statement<'_>, row: &[Value<'_>]) -> rusqlite::Result<()> {
+    for (at, value) in row.iter().enumerate() {
+        statement.raw_bind_parameter(at + 1, Bound(value))?;
+    }
+    statement.raw_execute().map(|_| ())
+}
+
+fn quarantine(db: &Transaction<'_>, sheet: &Sheet<'_>, row: usize, commit: &Commit<'_>, reason: &str) -> Result<()> {
+    let row = write::refused(sheet, row, commit, reason);
+    let values: Vec<Bound<'_>> = row.iter().map(Bound).collect();
+    let sql = "INSERT INTO quarantine (time, host, machine, seqnum_id, seqnum, parser, script, reason, raw)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    db.prepare_cached(sql)
+        .and_then(|mut statement| statement.execute(rusqlite::params_from_iter(values)))
+        .map(|_| ())
+        .map_err(failed("storing a refused row in quarantine"))
+}
+
+fn upsert_agent(db: &Transaction<'_>, commit: &Commit<'_>) -> Result<()> {
+    let last = commit.entries.last_cursor().map(|cursor| cursor.time().0);
+    let sql = "
+        INSERT INTO agents (time, host, url, machine, seqnum_id, last_seen, last_entry, lag_ms, entries, dropped, unreadable)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?1, ?6, max(?1 - ?6, 0) / 1000, ?7, ?8, ?9)
+        ON CONFLICT (host) DO UPDATE SET time = ?1, url = ?3, machine = ?4, seqnum_id = ?5, last_seen = ?1,
+            last_entry = coalesce(?6, last_entry), lag_ms = coalesce(excluded.lag_ms, lag_ms),
+            entries = coalesce(entries, 0) + ?7, dropped = coalesce(dropped, 0) + ?8,
+            unreadable = coalesce(unreadable, 0) + ?9, last_error = NULL";
+    let values = params![
+        commit.at.0,
+        &*commit.target.name,
+        commit.target.url,
+        commit.machine.to_string(),
+        commit.next.seqnum_id.to_string(),
+        last,
+        commit.entries.len() as i64,
+        commit.dropped as i64,
+        commit.unreadable as i64
+    ];
+    db.prepare_cached(sql)
+        .and_then(|mut statement| statement.execute(values))
+        .map(|_| ())
+        .map_err(failed("storing how a target does"))
+}
+
+/// How a target does, outside of any commit.
+pub(crate) fn report(db: &Connection, target: &Target, at: Time, error: Option<&str>) -> Result<()> {
+    let sql = "
+        INSERT INTO agents (time, host, url, last_seen, last_error, failed_at, entries, dropped, unreadable)
+        VALUES (?1, ?2, ?3, CASE WHEN ?4 IS NULL THEN ?1 END, ?4, CASE WHEN ?4 IS NOT NULL THEN ?1 END, 0, 0, 0)
+        ON CONFLICT (host) DO UPDATE SET time = ?1, url = ?3, last_error = ?4,
+            last_seen = coalesce(excluded.last_seen, last_seen), failed_at = coalesce(excluded.failed_at, failed_at)";
+    db.prepare_cached(sql)
+        .and_then(|mut statement| statement.execute(params![at.0, &*target.name, target.url, error]))
+        .map(|_| ())
+        .map_err(failed("storing how a target does"))
+}
+
+/// Takes the leases that nobody else holds.
+pub(crate) fn claim(db: &mut Connection, owner: &str, polls: &[String], hold: Duration) -> Result<Vec<String>> {
+    let doing = "claiming leases";
+    let now = Time::now();
+    let until = now.plus(hold);
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed(doing))?;
+    let mut claimed = Vec::new();
+    for poll in polls {
+        let sql = "INSERT INTO leases VALUES (?1, ?2, ?3) ON CONFLICT (target) DO UPDATE SET owner = ?2, until = ?3
+                   WHERE owner = ?2 OR until < ?4";
+        let changed = transaction
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(params![poll, owner, until.0, now.0]))
+            .map_err(failed(doing))?;
+        if changed == 1 {
+            claimed.push(poll.clone());
+        }
+    }
+    transaction.commit().map_err(failed(doing))?;
+    Ok(claimed)
+}
+
+/// Our value as SQLite takes it, text by its bytes.
+struct Bound<'v>(&'v Value<'v>);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Value::Missing => ValueRef::Null,
+            Value::Bool(b) => ValueRef::Integer(i64::from(*b)),
+            Value::Int(i) => ValueRef::Integer(*i),
+            Value::Float(f) => ValueRef::Real(*f),
+            Value::Text(t) => ValueRef::Text(t.as_bytes()),
+        }))
+    }
+}
