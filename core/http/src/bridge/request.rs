@@ -1,0 +1,238 @@
+//! Makes a tide request of a hyper one: checked host, URL, headers, and a body that keeps its limits.
+
+use super::Peer;
+use crate::{limits::Limits, stop::Stop};
+use bytes::{Buf, Bytes};
+use futures_lite::io::{AsyncBufRead, AsyncRead};
+use hyper::{
+    Request,
+    body::{Body as _, Incoming},
+    header::{CONTENT_LENGTH, HOST, HeaderMap},
+    http::uri::Authority,
+};
+use std::{
+    future::Future,
+    io,
+    pin::Pin,
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+use tide::{
+    StatusCode,
+    http::{Method, Url, headers::HeaderName, headers::HeaderValue},
+};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Why a request is refused before any route sees it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refused {
+    pub status: StatusCode,
+    pub what: &'static str,
+    pub next: &'static str,
+}
+
+const fn bad(what: &'static str) -> Refused {
+    Refused { status: StatusCode::BadRequest, what, next: "send a well-formed HTTP request" }
+}
+const BAD_HOST: Refused = bad("the request needs exactly one valid Host");
+const BAD_URL: Refused = bad("the request's URL can't be read");
+const BAD_HEADER: Refused = bad("a header holds other than visible ASCII");
+const BROKEN_BODY: Refused = bad("the request's body broke off");
+const NO_METHOD: Refused = Refused {
+    status: StatusCode::NotImplemented,
+    what: "the request's method is not known here",
+    next: "use GET, HEAD or what the path's documentation names",
+};
+const TOO_LARGE: Refused = Refused {
+    status: StatusCode::PayloadTooLarge,
+    what: "the request's body is larger than this server takes",
+    next: "send it in parts, or raise limits.body_bytes",
+};
+const STALLED: Refused = Refused {
+    status: StatusCode::RequestTimeout,
+    what: "the request's body came too slowly",
+    next: "send it again over a better line",
+};
+
+/// What became of a request's body; shared with the route that reads it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Watch(Arc<AtomicU8>);
+
+const FINE: u8 = 0;
+const LARGE: u8 = 1;
+const SLOW: u8 = 2;
+const BROKEN: u8 = 3;
+
+impl Watch {
+    /// The limit the body broke, if it did.
+    pub fn refused(&self) -> Option<Refused> {
+        match self.0.load(Ordering::Relaxed) {
+            LARGE => Some(TOO_LARGE),
+            SLOW => Some(STALLED),
+            BROKEN => Some(BROKEN_BODY),
+            _ => None,
+        }
+    }
+    fn fail(&self, why: u8) -> io::Error {
+        self.0.store(why, Ordering::Relaxed);
+        let what = self.refused().map_or("", |refused| refused.what);
+        io::Error::other(what)
+    }
+}
+
+/// The request as tide knows it.
+pub(super) fn convert(
+    request: Request<Incoming>,
+    peer: &Peer,
+    limits: &Limits,
+    stop: &Stop,
+) -> Result<(tide::http::Request, Watch), Refused> {
+    let (head, incoming) = request.into_parts();
+    let method = method(&head.method)?;
+    let url = url(&head.uri, &head.headers, head.version, peer)?;
+    let mut asked = tide::http::Request::new(method, url);
+    for (name, value) in &head.headers {
+        let name = HeaderName::from_str(name.as_str()).map_err(|_| BAD_HEADER)?;
+        let value = HeaderValue::from_bytes(value.as_bytes().to_vec()).map_err(|_| BAD_HEADER)?;
+        asked.append_header(name, value);
+    }
+    asked.set_peer_addr(Some(peer.address));
+    asked.set_local_addr(Some(peer.local));
+    asked.ext_mut().insert(stop.clone());
+    let watch = Watch::default();
+    if !incoming.is_end_stream() {
+        let length = incoming.size_hint().exact();
+        if length.is_some_and(|length| length > limits.body_bytes) {
+            return Err(TOO_LARGE);
+        }
+        let body = Limited {
+            incoming,
+            current: Bytes::new(),
+            left: limits.body_bytes,
+            stall: limits.body_stall(),
+            moved: 0,
+            deadline: Box::pin(sleep_until(Instant::now() + limits.body_stall())),
+            watch: watch.clone(),
+        };
+        let length = length.and_then(|length| usize::try_from(length).ok());
+        let mime = asked.content_type();
+        asked.set_body(tide::Body::from_reader(body, length));
+        if let Some(mime) = mime {
+            asked.set_content_type(mime);
+        }
+    } else if head.headers.contains_key(CONTENT_LENGTH) {
+        asked.remove_header("content-length");
+    }
+    Ok((asked, watch))
+}
+
+fn method(method: &hyper::Method) -> Result<Method, Refused> {
+    match method.as_str() {
+        "GET" => Ok(Method::Get),
+        "HEAD" => Ok(Method::Head),
+        "POST" => Ok(Method::Post),
+        // Neither means anything to a server of its own resources.
+        "CONNECT" | "TRACE" => Err(NO_METHOD),
+        other => Method::from_str(other).map_err(|_| NO_METHOD),
+    }
+}
+
+/// The whole URL: scheme and host as the client called us, path and query as sent.
+fn url(uri: &hyper::Uri, headers: &HeaderMap, version: hyper::Version, peer: &Peer) -> Result<Url, Refused> {
+    let mut hosts = headers.get_all(HOST).iter();
+    let (host, second) = (hosts.next(), hosts.next());
+    if second.is_some() || (host.is_none() && version == hyper::Version::HTTP_11) {
+        return Err(BAD_HOST);
+    }
+    let named = match host {
+        Some(host) if !host.is_empty() => Some(Authority::try_from(host.as_bytes()).map_err(|_| BAD_HOST)?),
+        _ => None,
+    };
+    // A URL in the request line wins over Host (RFC 9112, 3.2.2), but the two must not tell different stories.
+    let authority = match (uri.authority(), named) {
+        (Some(line), Some(host)) if *line != host => return Err(BAD_HOST),
+        (Some(line), _) => Some(line.clone()),
+        (None, host) => host,
+    };
+    let host = authority.as_ref().map_or("localhost", Authority::as_str);
+    if host.contains('@') {
+        return Err(BAD_HOST);
+    }
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    if !path.starts_with('/') && path != "*" {
+        return Err(BAD_URL);
+    }
+    let scheme = if peer.tls { "https" } else { "http" };
+    let slash = if path == "*" { "/" } else { "" };
+    Url::parse(&format!("{scheme}://{host}{slash}{path}")).map_err(|_| BAD_URL)
+}
+
+/// A request's body, drawn from the client as the route reads it, within the limits.
+struct Limited {
+    incoming: Incoming,
+    current: Bytes,
+    left: u64,
+    stall: std::time::Duration,
+    moved: u64,
+    deadline: Pin<Box<Sleep>>,
+    watch: Watch,
+}
+
+impl Limited {
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
+        let frame = match Pin::new(&mut self.incoming).poll_frame(cx) {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => {
+                ready!(self.deadline.as_mut().poll(cx));
+                return Poll::Ready(Err(self.watch.fail(SLOW)));
+            }
+        };
+        // Trailers are of no use to any route.
+        let chunk = match frame {
+            None => return Poll::Ready(Ok(None)),
+            Some(Err(_)) => return Poll::Ready(Err(self.watch.fail(BROKEN))),
+            Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
+        };
+        let length = chunk.len() as u64;
+        let Some(left) = self.left.checked_sub(length) else {
+            return Poll::Ready(Err(self.watch.fail(LARGE)));
+        };
+        self.left = left;
+        self.moved += length;
+        if self.moved >= Limits::MOVED_BYTES_MIN {
+            self.moved = 0;
+            self.deadline.as_mut().reset(Instant::now() + self.stall);
+        }
+        Poll::Ready(Ok(Some(chunk)))
+    }
+}
+
+impl AsyncBufRead for Limited {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        let this = self.get_mut();
+        while this.current.is_empty() && this.watch.0.load(Ordering::Relaxed) == FINE {
+            match ready!(this.poll_chunk(cx))? {
+                Some(chunk) => this.current = chunk,
+                None => break,
+            }
+        }
+        Poll::Ready(Ok(&this.current))
+    }
+    fn consume(self: Pin<&mut Self>, amount: usize) {
+        self.get_mut().current.advance(amount);
+    }
+}
+
+impl AsyncRead for Limited {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        let found = ready!(self.as_mut().poll_fill_buf(cx))?;
+        let count = found.len().min(into.len());
+        into[..count].copy_from_slice(&found[..count]);
+        self.consume(count);
+        Poll::Ready(Ok(count))
+    }
+}

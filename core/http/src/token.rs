@@ -1,0 +1,161 @@
+//! Tokens: who may ask. Two may hold at once, so one can be replaced without a gap.
+
+use crate::reread::Reread;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use infralogs_core::{Error, Result};
+use sha2::{Digest, Sha256};
+use std::{path::Path, sync::Arc, time::Duration};
+use subtle::{Choice, ConstantTimeEq};
+use tide::{Middleware, Next, Request, Response, StatusCode};
+
+/// Tokens that hold at once; more in a file are ignored (and said so).
+pub const TOKENS_MAX: usize = 2;
+/// How long a token that left the file may still be taken.
+const HELD_MAX: Duration = Duration::from_secs(1);
+/// How soon a token that is not known makes us look at the file again; no sooner, or strangers could keep the disk busy.
+const UNKNOWN_MIN: Duration = Duration::from_millis(100);
+/// The longest `Authorization` looked at. In bytes.
+const AUTHORIZATION_BYTES_MAX: usize = 4 << 10;
+
+/// SHA-256 of a token: comparing digests tells nothing about the token's length.
+type Hashed = [u8; 32];
+
+/// Who may ask. Cheap to clone.
+#[derive(Clone)]
+pub struct Tokens(Arc<Source>);
+
+enum Source {
+    Open,
+    Held(Vec<Hashed>),
+    File(Reread<Vec<Hashed>>),
+}
+
+impl Tokens {
+    /// Everyone may ask.
+    pub fn open() -> Self {
+        Self(Arc::new(Source::Open))
+    }
+
+    /// One token, held by the program itself.
+    pub fn held(token: &str) -> Self {
+        Self(Arc::new(Source::Held(vec![hashed(token.trim().as_bytes())])))
+    }
+
+    /// The tokens in a file: one a line, trimmed, `#` starts a comment line, the first two count. The file is read
+    /// again when its content changed. Emptied, it lets no one in; while it can't be read, what it said last holds.
+    ///
+    /// # Errors
+    /// `Invalid` if it can't be read or holds no token.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref().to_owned();
+        let place = path.display().to_string();
+        let read = {
+            let place = place.clone();
+            move |contents: &[Vec<u8>]| parse(&contents[0], &place)
+        };
+        let file = Reread::new(vec![path], read)?;
+        if file.get(Duration::MAX).is_empty() {
+            return Err(Error::invalid("the token file holds no token").at(place).help("write one token a line"));
+        }
+        Ok(Self(Arc::new(Source::File(file))))
+    }
+
+    /// Whether an `Authorization` header (`Bearer token`, or `Basic` with the token as password) lets in.
+    pub fn allows(&self, authorization: Option<&str>) -> bool {
+        if matches!(*self.0, Source::Open) {
+            return true;
+        }
+        let Some(token) = authorization.and_then(presented) else { return false };
+        let token = hashed(&token);
+        match &*self.0 {
+            Source::Open => true,
+            Source::Held(known) => among(&token, known),
+            Source::File(file) => among(&token, &file.get(HELD_MAX)) || among(&token, &file.get(UNKNOWN_MIN)),
+        }
+    }
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match *self.0 {
+            Source::Open => "Tokens(open)",
+            Source::Held(_) => "Tokens(held)",
+            Source::File(_) => "Tokens(file)",
+        })
+    }
+}
+
+fn parse(content: &[u8], place: &str) -> Result<Vec<Hashed>> {
+    let text = std::str::from_utf8(content)
+        .map_err(|_| Error::invalid("the token file is not UTF-8 text").at(place).help("write one token a line"))?;
+    let mut tokens = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let known: Vec<_> = tokens.by_ref().take(TOKENS_MAX).map(|token| hashed(token.as_bytes())).collect();
+    match (known.is_empty(), tokens.count()) {
+        (true, _) => tracing::warn!("{place} holds no token: no one is let in"),
+        (false, 0) => {}
+        (false, more) => tracing::warn!("{place}: only the first {TOKENS_MAX} tokens count, {more} more are ignored"),
+    }
+    Ok(known)
+}
+
+/// The token an `Authorization` header presents.
+fn presented(authorization: &str) -> Option<Vec<u8>> {
+    if authorization.len() > AUTHORIZATION_BYTES_MAX {
+        return None;
+    }
+    let (scheme, rest) = authorization.trim().split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Some(rest.trim().as_bytes().to_vec())
+    } else if scheme.eq_ignore_ascii_case("basic") {
+        let pair = STANDARD.decode(rest.trim()).ok()?;
+        let colon = pair.iter().position(|byte| *byte == b':')?;
+        Some(pair[colon + 1..].to_vec())
+    } else {
+        None
+    }
+}
+
+fn hashed(token: &[u8]) -> Hashed {
+    Sha256::digest(token).into()
+}
+
+/// Compares with every known token, whichever fits: the time taken is the same.
+fn among(token: &Hashed, known: &[Hashed]) -> bool {
+    let found = known.iter().fold(Choice::from(0), |found, one| found | token.ct_eq(one));
+    found.into()
+}
+
+/// Middleware that lets in who has a token, and answers 401 without a body to everyone else.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    tokens: Tokens,
+    open: &'static [&'static str],
+}
+
+impl Guard {
+    /// Guards every path.
+    pub fn new(tokens: Tokens) -> Self {
+        Self { tokens, open: &[] }
+    }
+    /// Leaves these paths (compared whole) open to everyone.
+    #[must_use]
+    pub fn except(self, open: &'static [&'static str]) -> Self {
+        Self { open, ..self }
+    }
+}
+
+#[tide::utils::async_trait]
+impl<S: Clone + Send + Sync + 'static> Middleware<S> for Guard {
+    async fn handle(&self, request: Request<S>, next: Next<'_, S>) -> tide::Result {
+        // Two Authorization headers: no way to say which one is meant.
+        let authorization = request.header("authorization").filter(|values| values.iter().count() == 1);
+        let allowed = self.open.contains(&request.url().path())
+            || self.tokens.allows(authorization.map(|values| values.last().as_str()));
+        if allowed {
+            return Ok(next.run(request).await);
+        }
+        Ok(Response::builder(StatusCode::Unauthorized)
+            .header("www-authenticate", "Bearer, Basic realm=\"infralogs\"")
+            .build())
+    }
+}
