@@ -121,11 +121,16 @@ pub struct Stream {
     pub seqnum_id: Id128,
 }
 
+/// The stream every target has: its journal.
+pub const LOGS: &str = "logs";
+
 /// Everything one poll brought, to be stored whole or not at all.
 #[derive(Debug)]
 pub struct Commit<'a> {
     /// Which target was polled (for `agents`).
     pub target: &'a Target,
+    /// Which of its streams: `logs`, or a report such as `disk`. Only [`LOGS`] is what [`Store::last_stream`] answers.
+    pub stream: &'a str,
     /// The machine that answered.
     pub machine: Id128,
     /// The checkpoint the batch was read after. Must still be the stored one.

@@ -6,6 +6,7 @@ use crate::{
     definitions::Definitions,
     error::{Error, Result},
     inventory::{Target, Targets},
+    plugin::LOGS,
     schedule::Schedule,
 };
 use std::{
@@ -13,9 +14,6 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
-
-/// The streams every target has, besides the reports its schedule names.
-pub const LOGS: &str = "logs";
 
 /// One poll that is wanted.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ mod poll;
 mod status;
 mod timetable;
 
-pub use fleet::{Inventories, LOGS, Wanted, wanted};
+pub use fleet::{Inventories, Wanted, wanted};
 pub use poll::{Follower, Polled, Reading};
 pub use status::{PollStatus, Status, Totals};
 pub use timetable::{Ended, PollKey, Rhythm, Timetable};
@@ -113,7 +113,8 @@ impl Collector {
         let mut failures = Vec::new();
         for (key, wanted) in running.wanted.clone() {
             let plan = running.plan_of(&wanted);
-            let mut follower = Follower::new(wanted.target.clone(), (self.open)(&wanted.target, &key.stream)?);
+            let mut follower =
+                Follower::new(wanted.target.clone(), key.stream.clone(), (self.open)(&wanted.target, &key.stream)?);
             let reading = reading(&wanted);
             loop {
                 match follower.poll(&plan, &self.store, reading).await {
@@ -181,7 +182,10 @@ impl Collector {
     fn start(&self, running: &mut Running, flight: &mut JoinSet<Finished>, key: PollKey, now: Time) {
         let Some(wanted) = running.wanted.get(&key).cloned() else { return };
         let follower = running.followers.remove(&key).map_or_else(
-            || (self.open)(&wanted.target, &key.stream).map(|source| Follower::new(wanted.target.clone(), source)),
+            || {
+                let source = (self.open)(&wanted.target, &key.stream)?;
+                Ok(Follower::new(wanted.target.clone(), key.stream.clone(), source))
+            },
             Ok,
         );
         let mut follower = match follower {

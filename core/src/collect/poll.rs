@@ -15,6 +15,7 @@ use std::{sync::Arc, time::Duration};
 pub struct Follower {
     /// Whom it follows.
     pub target: Target,
+    stream: Arc<str>,
     source: Box<dyn Source>,
     place: Option<Place>,
     reported: Option<Time>,
@@ -59,9 +60,9 @@ pub struct Reading {
 const SEEN_EVERY: Duration = Duration::from_secs(30);
 
 impl Follower {
-    /// Follows a target through a source that reads it.
-    pub fn new(target: Target, source: Box<dyn Source>) -> Self {
-        Self { target, source, place: None, reported: None }
+    /// Follows a stream (`logs`, `disk`) of a target through a source that reads it.
+    pub fn new(target: Target, stream: Arc<str>, source: Box<dyn Source>) -> Self {
+        Self { target, stream, source, place: None, reported: None }
     }
 
     /// One poll. After an error nothing is assumed: the next poll reads the stored checkpoint again.
@@ -92,10 +93,10 @@ impl Follower {
             self.note_seen(store).await?;
             return Ok(Polled { more, ..Polled::default() });
         };
-        let target = self.target.clone();
+        let (target, name) = (self.target.clone(), self.stream.clone());
         let (plan, store) = (plan.clone(), store.clone());
         let (polled, stored) =
-            blocking(move || store_batch(&*store, &plan, &target, place.checkpoint, next, &batch)).await?;
+            blocking(move || store_batch(&*store, &plan, (&target, &name), place.checkpoint, next, &batch)).await?;
         match stored {
             Committed::Stored { rows } => {
                 let stream = Stream { seqnum_id: next.seqnum_id, ..place.stream };
@@ -150,7 +151,7 @@ impl Follower {
 fn store_batch(
     store: &dyn Store,
     plan: &Plan,
-    target: &Target,
+    (target, stream): (&Target, &str),
     expect: Option<Cursor>,
     next: Cursor,
     batch: &Batch,
@@ -159,6 +160,7 @@ fn store_batch(
     let parsed = plan.run(&batch.entries, at);
     let committed = store.commit(&Commit {
         target,
+        stream,
         machine: batch.machine,
         expect,
         next,

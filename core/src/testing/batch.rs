@@ -5,7 +5,7 @@ use crate::{
     entry::Entries,
     id::Id128,
     inventory::{Target, TokenFrom},
-    plugin::{Commit, Committed, Store},
+    plugin::{Commit, Committed, LOGS, Store},
     query::{Frame, Query, Shape},
     table::{ColumnDef, ColumnType, ParsedRows, Rows, TableDef},
     tables,
@@ -63,6 +63,7 @@ pub fn entries(name: &str, from: u64, to: u64) -> Entries {
 pub fn commit<'a>(target: &'a Target, expect: Option<Cursor>, next: Cursor, entries: &'a Entries) -> Commit<'a> {
     Commit {
         target,
+        stream: LOGS,
         machine: machine(&target.name),
         expect,
         next,

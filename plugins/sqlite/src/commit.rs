@@ -5,7 +5,7 @@ use infralogs_core::{
     cursor::Cursor,
     error::Result,
     inventory::Target,
-    plugin::{Commit, Committed},
+    plugin::{Commit, Committed, LOGS},
     sql::{
         Dialect,
         write::{self, Sheet},
@@ -116,7 +116,8 @@ fn upsert_agent(db: &Transaction<'_>, commit: &Commit<'_>) -> Result<()> {
     let sql = "
         INSERT INTO agents (time, host, url, machine, seqnum_id, last_seen, last_entry, lag_ms, entries, dropped, unreadable)
         VALUES (?1, ?2, ?3, ?4, ?5, ?1, ?6, max(?1 - ?6, 0) / 1000, ?7, ?8, ?9)
-        ON CONFLICT (host) DO UPDATE SET time = ?1, url = ?3, machine = ?4, seqnum_id = ?5, last_seen = ?1,
+        ON CONFLICT (host) DO UPDATE SET time = ?1, url = ?3, machine = ?4, last_seen = ?1,
+            seqnum_id = coalesce(?5, seqnum_id),
             last_entry = coalesce(?6, last_entry), lag_ms = coalesce(excluded.lag_ms, lag_ms),
             entries = coalesce(entries, 0) + ?7, dropped = coalesce(dropped, 0) + ?8,
             unreadable = coalesce(unreadable, 0) + ?9, last_error = NULL";
@@ -125,7 +126,7 @@ fn upsert_agent(db: &Transaction<'_>, commit: &Commit<'_>) -> Result<()> {
         &*commit.target.name,
         commit.target.url,
         commit.machine.to_string(),
-        commit.next.seqnum_id.to_string(),
+        (commit.stream == LOGS).then(|| commit.next.seqnum_id.to_string()),
         last,
         commit.entries.len() as i64,
         commit.dropped as i64,
