@@ -104,7 +104,7 @@ pub fn all() -> [&'static Arc<TableDef>; 5] {
 }
 
 /// Names of tables that stores keep for themselves; a script can't use them.
-pub const RESERVED: [&str; 6] = ["checkpoints", "columns", "heartbeats", "leases", "rollups", "schema"];
+pub const RESERVED: [&str; 6] = ["checkpoints", "columns", "heartbeats", "leases", "rollups", "schema_version"];
 
 /// The columns a table has in a store: of a built-in one as declared; of a parser's [`KEY_COLUMNS`], then the
 /// declared ones. A parser may declare its own `time` and `host`, which then stand in the place of the entry's.

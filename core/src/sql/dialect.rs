@@ -171,7 +171,8 @@ impl Dialect {
     fn json_string(self, json: &str, path: &str) -> String {
         match self {
             Self::Sqlite => format!("json_extract({json}, '{path}')"),
-            Self::Mysql => format!("JSON_UNQUOTE(JSON_EXTRACT({json}, '{path}'))"),
+            // As text of the connection's collation: JSON's own is another binary one, which does not mix.
+            Self::Mysql => format!("CAST(JSON_UNQUOTE(JSON_EXTRACT({json}, '{path}')) AS CHAR)"),
         }
     }
 

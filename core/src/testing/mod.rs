@@ -6,6 +6,7 @@
 pub mod batch;
 pub mod delivery;
 pub mod leases;
+pub mod mariadb;
 mod naive;
 pub mod queries;
 pub mod schema;

@@ -1,1 +1,113 @@
-//! The store for MySQL-protocol databases.
+//! The store for databases that speak MySQL's protocol: MariaDB, MySQL, TiDB, Galera clusters.
+
+mod commit;
+mod dialect;
+mod error;
+mod insert;
+mod leases;
+mod pool;
+mod query;
+mod schema;
+mod settings;
+
+use error::failed;
+use infralogs_core::{
+    cursor::Cursor,
+    error::Result,
+    inventory::Target,
+    plugin::{Build, Commit, Committed, Plugin, Settings, Store, Stream},
+    query::{Frame, Query},
+    sql::{self, Dialect},
+    table::{Rows, TableDef},
+    time::{Time, Window},
+};
+use mysql::prelude::Queryable;
+use pool::Pool;
+use std::{sync::Arc, time::Duration};
+
+/// The plugin's entry in the program's list.
+pub const PLUGIN: Plugin = Plugin {
+    name: "mysql",
+    about: "Keeps everything in a MariaDB, MySQL or TiDB database.",
+    sample: include_str!("../sample.yaml"),
+    build: Build::Store(|settings| Ok(Arc::new(Mysql::new(settings)?))),
+};
+
+/// How long the distinct values of a column may take to find.
+const CHOICES_TIMEOUT_MS: u32 = 5_000;
+
+/// A store in one database. Nothing connects before it is asked for something.
+#[derive(Debug)]
+pub struct Mysql {
+    pool: Pool,
+}
+
+impl Mysql {
+    /// A store by its settings, which are checked.
+    pub fn new(settings: &Settings) -> Result<Self> {
+        Ok(Self { pool: Pool::new(settings::Access::of(settings)?) })
+    }
+}
+
+impl Store for Mysql {
+    fn name(&self) -> String {
+        self.pool.name()
+    }
+
+    fn migrate(&self) -> Result<()> {
+        self.pool.with(schema::migrate)
+    }
+
+    fn prepare(&self, tables: &[Arc<TableDef>]) -> Result<()> {
+        self.pool.with(|session| schema::prepare(session, tables))
+    }
+
+    fn checkpoint(&self, stream: &Stream) -> Result<Option<Cursor>> {
+        // A locking read: it waits for a commit whose answer was lost and which may still be running.
+        let sql = "SELECT `cursor` FROM checkpoints WHERE machine = ? AND seqnum_id = ? FOR UPDATE";
+        let key = (stream.machine.to_string(), stream.seqnum_id.to_string());
+        let text: Option<String> =
+            self.pool.with(|session| session.conn.exec_first(sql, key).map_err(failed("reading a checkpoint")))?;
+        text.filter(|text| !text.is_empty()).map(|text| text.parse()).transpose()
+    }
+
+    fn last_stream(&self, target: &str) -> Result<Option<Stream>> {
+        let ids: Option<(Option<String>, Option<String>)> = self.pool.with(|session| {
+            let sql = "SELECT machine, seqnum_id FROM agents WHERE host = ?";
+            session.conn.exec_first(sql, (target,)).map_err(failed("reading a target's last stream"))
+        })?;
+        let Some((Some(machine), Some(seqnum_id))) = ids else { return Ok(None) };
+        Ok(Some(Stream { machine: machine.parse()?, seqnum_id: seqnum_id.parse()? }))
+    }
+
+    fn commit(&self, commit: &Commit<'_>) -> Result<Committed> {
+        self.pool.with(|session| commit::commit(session, commit))
+    }
+
+    fn claim(&self, owner: &str, polls: &[String], hold: Duration) -> Result<Vec<String>> {
+        self.pool.with(|session| leases::claim(session, owner, polls, hold))
+    }
+
+    fn release(&self, owner: &str) -> Result<()> {
+        self.pool.with(|session| leases::release(session, owner))
+    }
+
+    fn report(&self, target: &Target, at: Time, error: Option<&str>) -> Result<()> {
+        self.pool.with(|session| commit::report(session, target, at, error))
+    }
+
+    fn query(&self, query: &Query, table: &TableDef, frame: &Frame) -> Result<Rows> {
+        let select = sql::select(query, table, frame, Dialect::Mysql)?;
+        self.pool.with(|session| query::run(session, &select, frame.timeout_ms))
+    }
+
+    fn choices(&self, table: &TableDef, column: &str, window: Window, limit: usize) -> Result<Vec<String>> {
+        let select = sql::choices(table, column, window, limit, Dialect::Mysql)?;
+        let rows = self.pool.with(|session| query::run(session, &select, CHOICES_TIMEOUT_MS))?;
+        Ok(sql::texts(&rows))
+    }
+
+    fn retain(&self, tables: &[Arc<TableDef>], now: Time) -> Result<u64> {
+        schema::retain(&self.pool, tables, now)
+    }
+}

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// The store's own tables, beside those that can be queried.
 const OWN: &str = "
-CREATE TABLE IF NOT EXISTS schema (version INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS columns (
     table_name TEXT NOT NULL, column_name TEXT NOT NULL, kind TEXT NOT NULL,
     PRIMARY KEY (table_name, column_name)
@@ -36,8 +36,9 @@ pub(crate) fn migrate(db: &mut Connection) -> Result<()> {
     let doing = "making the tables";
     let transaction = begin(db, doing)?;
     transaction.execute_batch(OWN).map_err(failed(doing))?;
-    let found: Option<i64> =
-        transaction.query_row("SELECT MAX(version) FROM schema", [], |row| row.get(0)).map_err(failed(doing))?;
+    let found: Option<i64> = transaction
+        .query_row("SELECT MAX(version) FROM schema_version", [], |row| row.get(0))
+        .map_err(failed(doing))?;
     if let Some(found) = found.filter(|found| *found > SCHEMA_VERSION) {
         return Err(schema::newer(found));
     }
@@ -45,7 +46,7 @@ pub(crate) fn migrate(db: &mut Connection) -> Result<()> {
         put(&transaction, table)?;
     }
     if found.is_none() {
-        transaction.execute("INSERT INTO schema VALUES (?)", [SCHEMA_VERSION]).map_err(failed(doing))?;
+        transaction.execute("INSERT INTO schema_version VALUES (?)", [SCHEMA_VERSION]).map_err(failed(doing))?;
     }
     transaction.commit().map_err(failed(doing))
 }

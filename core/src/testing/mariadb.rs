@@ -1,0 +1,147 @@
+//! A private MariaDB server: own folder, port and socket, gone when dropped.
+
+use std::{
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+/// How long a server may take to answer, on a slow and busy machine.
+const START_MAX: Duration = Duration::from_secs(120);
+
+/// A running server. Its `root` has no password.
+#[derive(Debug)]
+pub struct Server {
+    folder: TempDir,
+    port: u16,
+    options: Vec<String>,
+    child: Mutex<Option<Child>>,
+    databases: AtomicU32,
+}
+
+impl Server {
+    /// The one server that tests of a process share; it ends with the last test that holds it.
+    pub fn shared() -> Arc<Self> {
+        static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let server = Arc::new(Self::start(&[]));
+            *shared = Arc::downgrade(&server);
+            server
+        })
+    }
+
+    /// A new, empty server with these further options of `mariadbd`.
+    pub fn start(options: &[&str]) -> Self {
+        let folder = tempfile::Builder::new().prefix("infralogs-mariadb").tempdir().expect("a folder");
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        let server = Self { folder, port, options, child: Mutex::new(None), databases: AtomicU32::new(0) };
+        let status = Command::new("mariadb-install-db")
+            .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", "--user=root"])
+            .arg(format!("--datadir={}", server.path("data").display()))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        assert!(
+            status.expect("mariadb-install-db: is mariadb-server installed?").success(),
+            "mariadb-install-db failed"
+        );
+        server.run();
+        server
+    }
+
+    /// Starts the server (again) on its data and waits until it answers.
+    pub fn run(&self) {
+        let log = std::fs::File::create(self.path("log")).expect("log");
+        let child = Command::new("mariadbd")
+            .args([
+                "--no-defaults",
+                "--user=root",
+                "--bind-address=127.0.0.1",
+                "--skip-name-resolve",
+                "--local-infile=1",
+            ])
+            .args(["--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M", "--max-allowed-packet=64M"])
+            .arg(format!("--datadir={}", self.path("data").display()))
+            .arg(format!("--socket={}", self.path("sock").display()))
+            .arg(format!("--pid-file={}", self.path("pid").display()))
+            .arg(format!("--port={}", self.port))
+            .args(&self.options)
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("mariadbd: is mariadb-server installed?");
+        *self.child.lock().unwrap_or_else(PoisonError::into_inner) = Some(child);
+        let until = Instant::now() + START_MAX;
+        while self.try_sql("SELECT 1").is_err() {
+            let log = || std::fs::read_to_string(self.path("log")).unwrap_or_default();
+            assert!(Instant::now() < until, "mariadbd does not answer:\n{}", log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Kills it as a power failure would.
+    pub fn kill(&self) {
+        if let Some(mut child) = self.child.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// The name of a new, empty database.
+    pub fn database(&self) -> String {
+        let name = format!("logs{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        self.sql(&format!("CREATE DATABASE {name}"));
+        name
+    }
+
+    /// What a store is given for a database.
+    pub fn url(&self, database: &str) -> String {
+        format!("mysql://root@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// A file in its folder.
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs statements as root; what they print, tab-separated without headings.
+    pub fn sql(&self, sql: &str) -> String {
+        self.try_sql(sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    fn try_sql(&self, sql: &str) -> Result<String, String> {
+        let socket = self.path("sock");
+        if !Path::new(&socket).exists() {
+            return Err("no socket yet".into());
+        }
+        let output = Command::new("mariadb")
+            .args(["--no-defaults", "--user=root", "--batch", "--skip-column-names"])
+            .arg(format!("--socket={}", socket.display()))
+            .args(["-e", sql])
+            .output()
+            .map_err(|error| error.to_string())?;
+        match output.status.success() {
+            true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

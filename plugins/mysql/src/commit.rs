@@ -1,0 +1,121 @@
+//! Writes a batch: its rows and its checkpoint in one transaction, behind the checkpoint as fence.
+
+use crate::{
+    error::{code, failed},
+    insert::{self, bound},
+    pool::Session,
+};
+use infralogs_core::{
+    cursor::Cursor,
+    error::Result,
+    inventory::Target,
+    plugin::{Commit, Committed},
+    sql::write,
+    time::Time,
+};
+use mysql::{Value as Bound, params, prelude::Queryable};
+
+const DOING: &str = "storing a batch";
+const DUPLICATE_KEY: u16 = 1062;
+
+/// Stores everything or nothing; see [`infralogs_core::plugin::Store::commit`]. After an error the connection is
+/// closed by the pool, which ends an open transaction.
+pub(crate) fn commit(session: &mut Session, commit: &Commit<'_>) -> Result<Committed> {
+    let machine = commit.machine.to_string();
+    let stream = commit.expect.map_or(commit.next.seqnum_id, |expect| expect.seqnum_id).to_string();
+    if commit.expect.is_none() {
+        // Alone and before the transaction, so that two first polls meet at one row.
+        let sql = "INSERT IGNORE INTO checkpoints (machine, seqnum_id, `cursor`) VALUES (?, ?, '')";
+        session.conn.exec_drop(sql, (&machine, &stream)).map_err(failed(DOING))?;
+    }
+    session.conn.query_drop("START TRANSACTION").map_err(failed(DOING))?;
+    if !is_expected(session, &machine, &stream, commit.expect)? {
+        return lost(session);
+    }
+    let mut rows = 0;
+    for sheet in write::sheets(commit) {
+        let refused = insert::insert(session, &sheet)?;
+        rows += if sheet.holds_records() { (sheet.len() - refused.len()) as u64 } else { 0 };
+        for refused in refused {
+            quarantine(session, &write::refused(&sheet, refused.row, commit, &refused.reason))?;
+        }
+    }
+    if !move_on(session, &machine, &stream, commit)? {
+        return lost(session);
+    }
+    upsert_agent(session, commit)?;
+    session.conn.query_drop("COMMIT").map_err(failed(DOING))?;
+    Ok(Committed::Stored { rows })
+}
+
+fn lost(session: &mut Session) -> Result<Committed> {
+    session.conn.query_drop("ROLLBACK").map_err(failed(DOING))?;
+    Ok(Committed::Lost)
+}
+
+fn is_expected(session: &mut Session, machine: &str, stream: &str, expect: Option<Cursor>) -> Result<bool> {
+    let sql = "SELECT `cursor` FROM checkpoints WHERE machine = ? AND seqnum_id = ? FOR UPDATE";
+    let stored: Option<String> = session.conn.exec_first(sql, (machine, stream)).map_err(failed(DOING))?;
+    Ok(stored == Some(expect.map_or(String::new(), |cursor| cursor.to_string())))
+}
+
+/// False where the stream's new key is another checkpoint's already.
+fn move_on(session: &mut Session, machine: &str, stream: &str, commit: &Commit<'_>) -> Result<bool> {
+    let sql = "UPDATE checkpoints SET seqnum_id = ?, `cursor` = ? WHERE machine = ? AND seqnum_id = ?";
+    let values = (commit.next.seqnum_id.to_string(), commit.next.to_string(), machine, stream);
+    match session.conn.exec_drop(sql, values) {
+        Ok(()) => Ok(true),
+        Err(error) if code(&error) == Some(DUPLICATE_KEY) => Ok(false),
+        Err(error) => Err(failed(DOING)(error)),
+    }
+}
+
+fn quarantine(session: &mut Session, row: &[infralogs_core::value::Value<'_>]) -> Result<()> {
+    let sql = "INSERT INTO quarantine (time, host, machine, seqnum_id, seqnum, parser, script, reason, raw)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let values: Vec<Bound> = row.iter().map(bound).collect();
+    session.conn.exec_drop(sql, values).map_err(failed("storing a refused row in quarantine"))
+}
+
+fn upsert_agent(session: &mut Session, commit: &Commit<'_>) -> Result<()> {
+    let last = commit.entries.last_cursor().map(|cursor| cursor.time().0);
+    let lag = last.map(|last| (commit.at.0.saturating_sub(last)).max(0) / 1_000);
+    let sql = "
+        INSERT INTO agents (time, host, url, machine, seqnum_id, last_seen, last_entry, lag_ms, entries, dropped, unreadable)
+        VALUES (:at, :host, :url, :machine, :stream, :at, :last, :lag, :entries, :dropped, :unreadable)
+        ON DUPLICATE KEY UPDATE time = :at, url = :url, machine = :machine, seqnum_id = :stream, last_seen = :at,
+            last_entry = COALESCE(:last, last_entry), lag_ms = COALESCE(:lag, lag_ms),
+            entries = COALESCE(entries, 0) + :entries, dropped = COALESCE(dropped, 0) + :dropped,
+            unreadable = COALESCE(unreadable, 0) + :unreadable, last_error = NULL";
+    let values = params! {
+        "at" => commit.at.0,
+        "host" => &*commit.target.name,
+        "url" => &commit.target.url,
+        "machine" => commit.machine.to_string(),
+        "stream" => commit.next.seqnum_id.to_string(),
+        "last" => last,
+        "lag" => lag,
+        "entries" => commit.entries.len(),
+        "dropped" => commit.dropped,
+        "unreadable" => commit.unreadable,
+    };
+    session.conn.exec_drop(sql, values).map_err(failed("storing how a target does"))
+}
+
+/// How a target does, outside of any commit.
+pub(crate) fn report(session: &mut Session, target: &Target, at: Time, error: Option<&str>) -> Result<()> {
+    let sql = "
+        INSERT INTO agents (time, host, url, last_seen, last_error, failed_at, entries, dropped, unreadable)
+        VALUES (:at, :host, :url, :seen, :error, :failed, 0, 0, 0)
+        ON DUPLICATE KEY UPDATE time = :at, url = :url, last_error = :error,
+            last_seen = COALESCE(:seen, last_seen), failed_at = COALESCE(:failed, failed_at)";
+    let values = params! {
+        "at" => at.0,
+        "host" => &*target.name,
+        "url" => &target.url,
+        "seen" => error.is_none().then_some(at.0),
+        "error" => error,
+        "failed" => error.is_some().then_some(at.0),
+    };
+    session.conn.exec_drop(sql, values).map_err(failed("storing how a target does"))
+}

@@ -1,0 +1,179 @@
+//! Tables in the database: the built-in ones and those of parsers. A column's comment holds its declared type.
+
+use crate::{
+    error::{code, failed},
+    pool::{Pool, Session},
+};
+use infralogs_core::{
+    error::Result,
+    sql::{
+        Dialect,
+        schema::{self, SCHEMA_VERSION},
+        write::{NAME_CHARS_MAX, NTH_COLUMN},
+    },
+    table::{ColumnDef, ColumnType, Storage, TableDef},
+    tables,
+    time::Time,
+};
+use mysql::prelude::Queryable;
+use std::sync::Arc;
+
+/// Rows dropped in one transaction.
+const ROWS_AT_ONCE: usize = 5_000;
+/// How long another process may be changing tables.
+const LOCK_WAIT_S: u32 = 20;
+/// Somebody else made the table or the column in the meantime.
+const EXISTS: [u16; 3] = [1050, 1060, 1061];
+
+/// Makes or upgrades the built-in tables, one process at a time.
+pub(crate) fn migrate(session: &mut Session) -> Result<()> {
+    let doing = "making the tables";
+    locked(session, |session| {
+        let options = session.flavour.table_options();
+        let own = [
+            "schema_version (version BIGINT NOT NULL PRIMARY KEY)",
+            "checkpoints (machine VARCHAR(32) NOT NULL, seqnum_id VARCHAR(32) NOT NULL, `cursor` VARCHAR(250) NOT NULL,
+             PRIMARY KEY (machine, seqnum_id))",
+            "leases (target VARCHAR(255) NOT NULL PRIMARY KEY, owner VARCHAR(64) NOT NULL, until DATETIME(6) NOT NULL,
+             KEY leases_owner (owner))",
+        ];
+        for table in own {
+            let sql = format!("CREATE TABLE IF NOT EXISTS {table} {options}");
+            session.conn.query_drop(sql).map_err(failed(doing))?;
+        }
+        let found: Option<Option<i64>> =
+            session.conn.query_first("SELECT MAX(version) FROM schema_version").map_err(failed(doing))?;
+        if let Some(found) = found.flatten().filter(|found| *found > SCHEMA_VERSION) {
+            return Err(schema::newer(found));
+        }
+        for table in tables::all() {
+            put(session, table)?;
+        }
+        let sql = "INSERT IGNORE INTO schema_version (version) VALUES (?)";
+        session.conn.exec_drop(sql, (SCHEMA_VERSION,)).map_err(failed(doing))
+    })
+}
+
+/// Adds tables and columns that are not there yet.
+pub(crate) fn prepare(session: &mut Session, tables: &[Arc<TableDef>]) -> Result<()> {
+    tables.iter().try_for_each(|table| schema::check(table))?;
+    // Nearly always everything is there: seen without the lock, which another process may hold for long.
+    let mut lacking = Vec::new();
+    for table in tables {
+        if !missing(session, table)?.1.is_empty() {
+            lacking.push(table);
+        }
+    }
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    locked(session, |session| lacking.iter().try_for_each(|table| put(session, table)))
+}
+
+/// One process at a time (where the server has no such lock, the statements themselves bear a race).
+fn locked<T>(session: &mut Session, run: impl FnOnce(&mut Session) -> Result<T>) -> Result<T> {
+    let lock = "CONCAT('infralogs.', LEFT(DATABASE(), 40))";
+    let doing = "waiting for another program that changes tables";
+    let got: Option<Option<i64>> =
+        session.conn.query_first(format!("SELECT GET_LOCK({lock}, {LOCK_WAIT_S})")).map_err(failed(doing))?;
+    if got.flatten() != Some(1) {
+        return Err(infralogs_core::Error::unavailable(format!("{doing} took over {LOCK_WAIT_S} s")).help("try again"));
+    }
+    let result = run(session);
+    session.conn.query_drop(format!("DO RELEASE_LOCK({lock})")).map_err(failed(doing))?;
+    result
+}
+
+fn put(session: &mut Session, table: &TableDef) -> Result<()> {
+    let doing = format!("adding table `{}`", table.name);
+    let (exists, missing) = missing(session, table)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let sql = if exists {
+        let columns: Vec<String> =
+            missing.iter().map(|column| format!("ADD COLUMN {}", column_sql(&table.name, column))).collect();
+        format!("ALTER TABLE {} {}", quote(&table.name), columns.join(", "))
+    } else {
+        create(&table.name, &missing, &session.flavour.table_options())
+    };
+    match session.conn.query_drop(sql) {
+        Ok(()) => Ok(()),
+        Err(error) if code(&error).is_some_and(|code| EXISTS.contains(&code)) => {
+            // Made by somebody else at the same moment: as we want it, or not.
+            self::missing(session, table).map(|_| ())
+        }
+        Err(error) => Err(failed(&doing)(error)),
+    }
+}
+
+/// Whether the table is there, and the columns it lacks. A column of another type is an error.
+fn missing(session: &mut Session, table: &TableDef) -> Result<(bool, Vec<ColumnDef>)> {
+    let mut wanted = tables::stored(table);
+    if tables::built_in(&table.name).is_none() {
+        wanted.push(ColumnDef::new(NTH_COLUMN, ColumnType::Int));
+    }
+    let sql = "SELECT column_name, column_comment FROM information_schema.columns
+               WHERE table_schema = DATABASE() AND table_name = ?";
+    let stored: Vec<(String, String)> =
+        session.conn.exec(sql, (&table.name,)).map_err(failed(&format!("reading the columns of `{}`", table.name)))?;
+    Ok((!stored.is_empty(), schema::missing(table, &wanted, &stored)?))
+}
+
+fn create(table: &str, columns: &[ColumnDef], options: &str) -> String {
+    let list: Vec<String> = columns.iter().map(|column| column_sql(table, column)).collect();
+    let has = |wanted: &str| columns.iter().any(|column| column.name == wanted);
+    let key = match table {
+        "agents" => "PRIMARY KEY (`host`)",
+        "logs" => "PRIMARY KEY (`time`, `machine`, `seqnum_id`, `seqnum`)",
+        _ if has(NTH_COLUMN) => "PRIMARY KEY (`time`, `machine`, `seqnum_id`, `seqnum`, `$nth`)",
+        _ => "KEY by_time (`time`)",
+    };
+    format!("CREATE TABLE {} ({}, {key}) {options}", quote(table), list.join(", "))
+}
+
+fn column_sql(table: &str, column: &ColumnDef) -> String {
+    let name = column.name.as_str();
+    let is_key = match table {
+        "agents" => name == "host",
+        "gaps" | "quarantine" | "deploys" => name == "time",
+        _ => matches!(name, "time" | "machine" | "seqnum_id" | "seqnum" | NTH_COLUMN),
+    };
+    let kind = match (column.kind.storage(), name) {
+        (Storage::Text, "machine" | "seqnum_id") => "VARCHAR(32)".into(),
+        (Storage::Text, "host" | "unit" | "identifier") if tables::built_in(table).is_some() || name == "host" => {
+            format!("VARCHAR({NAME_CHARS_MAX})")
+        }
+        (Storage::Text, _) => "LONGTEXT".into(),
+        (Storage::Int, _) => "BIGINT".into(),
+        (Storage::Float, _) => "DOUBLE".into(),
+        (Storage::Bool, _) => "TINYINT".to_owned(),
+    };
+    let null = if is_key { "NOT NULL" } else { "NULL" };
+    format!("{} {kind} {null} COMMENT '{}'", quote(name), column.kind.name())
+}
+
+/// Drops rows older than each table's `keep_for`; how many.
+pub(crate) fn retain(pool: &Pool, tables: &[Arc<TableDef>], now: Time) -> Result<u64> {
+    let mut dropped = 0;
+    for table in tables {
+        let Some(keep_for) = table.keep_for else { continue };
+        let doing = format!("dropping old rows of `{}`", table.name);
+        let sql = format!("DELETE FROM {} WHERE time < ? ORDER BY time LIMIT {ROWS_AT_ONCE}", quote(&table.name));
+        loop {
+            let step = pool.with(|session| {
+                session.conn.exec_drop(&sql, (now.minus(keep_for).0,)).map_err(failed(&doing))?;
+                Ok(session.conn.affected_rows())
+            })?;
+            dropped += step;
+            if step < ROWS_AT_ONCE as u64 {
+                break;
+            }
+        }
+    }
+    Ok(dropped)
+}
+
+fn quote(name: &str) -> String {
+    Dialect::Mysql.quote(name)
+}
