@@ -54,8 +54,12 @@ impl Pool {
 
     /// Runs something on a connection. After an error of the connection or an unknown state it is not used again.
     pub fn with<T>(&self, run: impl FnOnce(&mut Session) -> Result<T>) -> Result<T> {
-        let mut turn = Turn { pool: self, session: None };
-        let session = turn.session.insert(self.take()?);
+        let idle = self.wait_turn()?;
+        let mut turn = Turn { pool: self, session: idle.and_then(usable) };
+        let session = match turn.session.take() {
+            Some(session) => turn.session.insert(session),
+            None => turn.session.insert(self.connect()?),
+        };
         let result = run(session);
         session.used = Instant::now();
         // Kinds that come from a healthy conversation; all others may have left it in the middle of something.
@@ -69,8 +73,8 @@ impl Pool {
         result.map_err(|error| if error.place.is_none() { error.at(self.name()) } else { error })
     }
 
-    /// A turn and a connection for it.
-    fn take(&self) -> Result<Session> {
+    /// Takes a place among the busy ones, to be given back by [`Turn`], and an idle connection if there is one.
+    fn wait_turn(&self) -> Result<Option<Session>> {
         let until = Instant::now() + TURN_WAIT;
         let mut state = self.lock();
         while state.busy >= CONNECTIONS_MAX {
@@ -83,10 +87,7 @@ impl Pool {
         }
         state.busy += 1;
         state.idle.retain(|session| session.used.elapsed() < IDLE_MAX);
-        let idle = state.idle.pop();
-        drop(state);
-        let session = idle.and_then(usable).map_or_else(|| self.connect(), Ok);
-        session.inspect_err(|_| self.put_back(None))
+        Ok(state.idle.pop())
     }
 
     fn connect(&self) -> Result<Session> {
