@@ -7,6 +7,11 @@ use std::ops::Range;
 pub const BATCH_BYTES_MAX: usize = 64 << 20;
 /// The most bytes one field may have; a longer one is cut and the entry marked with `INFRALOGS_CUT`.
 pub const FIELD_BYTES_MAX: usize = 4 << 20;
+/// The most bytes one entry may have; fields that would go beyond are left out and the entry marked with
+/// `INFRALOGS_CUT`.
+pub const ENTRY_BYTES_MAX: usize = 16 << 20;
+/// The most bytes the name of a field may have; a field with a longer one is left out. journald allows 64.
+pub const FIELD_NAME_BYTES_MAX: usize = 256;
 /// The most fields one entry may have; further ones are left out and the entry marked with `INFRALOGS_CUT`.
 pub const ENTRY_FIELDS_MAX: usize = 1024;
 

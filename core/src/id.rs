@@ -20,6 +20,17 @@ impl Id128 {
         id.copy_from_slice(&hash.finalize()[..16]);
         Self(id)
     }
+
+    /// Its 32 digits in ASCII.
+    pub fn digits(&self) -> [u8; 32] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 32];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        text
+    }
 }
 
 impl FromStr for Id128 {
@@ -42,7 +53,7 @@ impl FromStr for Id128 {
 
 impl fmt::Display for Id128 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(std::str::from_utf8(&self.digits()).unwrap_or_default())
     }
 }
 
