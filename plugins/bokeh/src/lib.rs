@@ -1,1 +1,82 @@
-//! Turns dashboards and their results into Bokeh documents.
+//! Turns dashboards and their results into Bokeh documents, without Python, and one document into the next.
+
+mod columns;
+mod html;
+mod id;
+mod marks;
+mod model;
+mod page;
+mod panel;
+mod patch;
+mod plot;
+pub mod reduce;
+mod series;
+mod theme;
+mod unit;
+
+use infralogs_core::{
+    Error, Result,
+    dashboard::Panel,
+    plugin::{Build, Document, Plugin, Renderer, Scene, Settings},
+};
+use model::{Model, Writer};
+use page::{Page, Spot};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// The version of BokehJS these documents are written for; another one draws them with a warning.
+pub const BOKEH_VERSION: &str = "3.9.2";
+
+/// The renderer `bokeh`.
+pub static PLUGIN: Plugin = Plugin {
+    name: "bokeh",
+    about: "Draws dashboards as Bokeh documents.",
+    sample: include_str!("../sample.yaml"),
+    build: Build::Renderer(build),
+};
+
+fn build(settings: &Settings) -> Result<Arc<dyn Renderer>> {
+    match settings.value.as_object().and_then(|object| object.keys().next()) {
+        Some(key) => Err(Error::invalid(format!("the renderer has no setting `{key}`")).at(&settings.place)),
+        None => Ok(Arc::new(Bokeh)),
+    }
+}
+
+/// Draws dashboards as Bokeh documents.
+#[derive(Debug, Default)]
+pub struct Bokeh;
+
+impl Renderer for Bokeh {
+    fn render(&self, scene: &Scene<'_>) -> Result<Document> {
+        let panels: Vec<&Panel> = scene.dashboard.rows.iter().flatten().collect();
+        if panels.len() != scene.answers.len() {
+            let what = format!("{} panels but {} answers", panels.len(), scene.answers.len());
+            return Err(Error::failed(what).at(&scene.dashboard.place));
+        }
+        let page = Page::new(scene, &panels);
+        let mut writer = Writer::default();
+        let mut words = id::Words::for_roots();
+        let mut at = 0;
+        let (mut roots, mut ids) = (Vec::new(), Vec::new());
+        for row in &scene.dashboard.rows {
+            let answers = &scene.answers[at..at + row.len()];
+            let height = row.iter().zip(answers).map(|(panel, answer)| panel::natural_height(panel, answer)).max();
+            for (panel, answer) in row.iter().zip(answers) {
+                let id = words.take(&panel.title);
+                let spark = scene.sparks.get(at).and_then(Option::as_deref);
+                let height = panel.height.map_or(height.unwrap_or_default(), u32::from);
+                roots.push(writer.model(&panel::draw(&page, &Spot { id: id.clone(), panel, answer, spark, height })));
+                ids.push(id);
+                at += 1;
+            }
+        }
+        let config = writer.model(&Model::new("DocumentConfig", "config").share());
+        let title = scene.dashboard.title.as_str();
+        let json = json!({"version": BOKEH_VERSION, "title": title, "config": config, "roots": roots});
+        Ok(Document { json, roots: ids })
+    }
+
+    fn patch(&self, from: &Document, to: &Document) -> Option<Value> {
+        patch::between(from, to)
+    }
+}

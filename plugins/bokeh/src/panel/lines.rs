@@ -1,0 +1,235 @@
+//! Lines and areas over time, stacked or not.
+
+use crate::{
+    columns::Columns,
+    html::{shorten, template},
+    model::{Attr, Model, Shared, computed, field, value},
+    page::{Page, Spot},
+    plot::{self, LegendEntry, Note},
+    series::Chart,
+    unit::{self, Scale},
+};
+use infralogs_core::{dashboard::PanelKind, table::Rows};
+use serde_json::json;
+use std::time::Duration;
+
+/// The column of moments. No series can have its name.
+const TIME: &str = "~t";
+/// The longest name of a series in a legend or a tooltip, in characters.
+const NAME_LENGTH_MAX: usize = 40;
+
+/// How series are drawn.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Style {
+    Lines,
+    Areas,
+    Stacked,
+}
+
+/// A chart on its way to being drawn.
+struct Drawing<'a> {
+    page: &'a Page<'a>,
+    spot: &'a Spot<'a>,
+    chart: Chart,
+    style: Style,
+    scale: Scale,
+    largest: f64,
+    colours: Vec<String>,
+    every: Option<Duration>,
+}
+
+/// The panel with rows, or why it can't be drawn with them.
+pub(crate) fn draw(page: &Page<'_>, spot: &Spot<'_>, rows: &Rows) -> Result<Shared, String> {
+    if rows.is_empty() {
+        return Ok(without_data(page, spot, Note::Empty(spot.panel.empty.as_deref())));
+    }
+    let columns = Columns::of(spot.panel, rows);
+    let chart = Chart::read(&columns, rows.len(), page.window(spot.panel.query.as_ref()))?;
+    Ok(Drawing::new(page, spot, chart, &columns.scope(), columns.every).draw(Note::None))
+}
+
+/// The panel without rows, but with axes and marks.
+pub(crate) fn without_data(page: &Page<'_>, spot: &Spot<'_>, note: Note<'_>) -> Shared {
+    Drawing::new(page, spot, Chart::default(), "", None).draw(note)
+}
+
+impl<'a> Drawing<'a> {
+    fn new(page: &'a Page<'a>, spot: &'a Spot<'a>, chart: Chart, scope: &str, every: Option<Duration>) -> Self {
+        let style = match spot.panel.kind {
+            PanelKind::Lines { stacked: true } | PanelKind::Areas { stacked: true } => Style::Stacked,
+            PanelKind::Areas { .. } => Style::Areas,
+            _ => Style::Lines,
+        };
+        let largest = chart.largest(style == Style::Stacked);
+        let colours = chart.series.iter().enumerate().map(|(place, series)| match series.others {
+            true => page.look.others.to_owned(),
+            false => page.colour(spot.panel, scope, &series.name, place),
+        });
+        let (colours, scale) = (colours.collect(), Scale::new(&spot.panel.unit, largest));
+        Self { page, spot, chart, style, scale, largest, colours, every }
+    }
+
+    fn id(&self) -> &str {
+        &self.spot.id
+    }
+
+    fn draw(&self, note: Note<'_>) -> Shared {
+        let (page, id) = (self.page, self.id());
+        let source = self.source();
+        let series = self.series(&source);
+        let hit = plot::pointed_at(id, &source, TIME);
+        let x = plot::time_axis(page, id);
+        let y = plot::value_axis(
+            page,
+            id,
+            self.scale.axis(&format!("{id}/y"), self.largest),
+            !self.chart.series.is_empty(),
+        );
+        let mut center: Vec<Attr> = vec![plot::grid(page, id, &y, 1).into()];
+        center.extend(self.thresholds());
+        let mut renderers: Vec<Shared> = series.concat();
+        renderers.push(hit.clone());
+        renderers.extend(page.marks(id));
+        plot::plot(page, self.spot, note)
+            .set_all([plot::spoken(&self.spoken())])
+            .set("x_range", page.range(self.spot))
+            .set("y_range", self.y_range(&series))
+            .set("extra_y_ranges", page.extra_ranges())
+            .set("below", vec![x])
+            .set("left", vec![y])
+            .set("above", self.legend(&series))
+            .set("center", Attr::List(center))
+            .set("renderers", renderers)
+            .set("toolbar", plot::time_tools(page, id, vec![self.hover(&hit).into()]))
+            .share()
+    }
+
+    fn source(&self) -> Shared {
+        let times = self.chart.times.iter().map(|time| self.page.millis(*time)).collect();
+        let mut columns = vec![(TIME.to_owned(), Attr::Numbers(times))];
+        for series in &self.chart.series {
+            let values: Vec<f64> = series.values.iter().map(|value| unit::figures(value / self.scale.divide)).collect();
+            columns.extend(self.scale.written(&series.word, &values).map(|(name, texts)| (name, texts.into())));
+            columns.push((series.word.clone(), Attr::Numbers(values)));
+        }
+        plot::source(self.id(), columns)
+    }
+
+    /// The renderers of each series.
+    fn series(&self, source: &Shared) -> Vec<Vec<Shared>> {
+        let id = self.id();
+        let mut below: Option<Shared> = None;
+        let mut drawn = Vec::new();
+        for (place, series) in self.chart.series.iter().enumerate() {
+            let (word, colour) = (series.word.as_str(), self.colours[place].as_str());
+            let stack = (self.style == Style::Stacked).then(|| {
+                let fields: Vec<&str> = self.chart.series[..=place].iter().map(|one| one.word.as_str()).collect();
+                Model::new("Stack", format!("{id}/stack/{word}")).set("fields", fields).share()
+            });
+            let top = stack.as_ref().map_or_else(|| field(word), computed);
+            let mut renderers = Vec::new();
+            if self.style != Style::Lines {
+                let alpha = if self.style == Style::Stacked { 0.84 } else { 0.18 };
+                let bottom = below.as_ref().map_or_else(|| value(0), computed);
+                let area = Model::new("VArea", format!("{id}/area/{word}/glyph")).set("x", field(TIME));
+                let area = area.set("y1", bottom).set("y2", top.clone()).set("fill_color", colour);
+                let area = area.set("fill_alpha", alpha);
+                renderers.push(plot::glyph(id, &format!("area/{word}"), source, area).share());
+            }
+            let line = Model::new("Line", format!("{id}/line/{word}/glyph")).set("x", field(TIME));
+            let line = line.set("y", top).set("line_color", colour).set("line_join", "round");
+            let line = line.set("line_width", if self.style == Style::Lines { 1.8 } else { 1.4 });
+            renderers.push(plot::glyph(id, &format!("line/{word}"), source, line).share());
+            below = stack;
+            drawn.push(renderers);
+        }
+        drawn
+    }
+
+    /// From zero to what is drawn; follows data and hidden series by itself.
+    fn y_range(&self, series: &[Vec<Shared>]) -> Shared {
+        let id = format!("{}/y/range", self.id());
+        if self.largest <= 0.0 {
+            return Model::new("Range1d", format!("{id}/empty")).set("start", 0).set("end", 1).share();
+        }
+        let range = Model::new("DataRange1d", id).set("only_visible", true).set("range_padding", 0.08);
+        let range = range.set("renderers", series.iter().flatten().collect::<Vec<_>>());
+        let negative = self.chart.series.iter().flat_map(|series| &series.values).any(|value| *value < 0.0);
+        range.set("start", if negative { f64::NAN } else { 0.0 }).share()
+    }
+
+    /// Lines where good ends and bad begins, seen if they are near the data.
+    fn thresholds(&self) -> Vec<Attr> {
+        let (panel, look) = (self.spot.panel, self.page.look);
+        let limits = [("good", panel.good, look.good), ("bad", panel.bad, look.bad)];
+        let near = limits.into_iter().filter_map(|(name, limit, colour)| Some((name, limit?, colour)));
+        near.map(|(name, limit, colour)| {
+            let span = Model::new("Span", format!("{}/{name}", self.id())).set("dimension", "width");
+            let span = span.set("location", limit / self.scale.divide).set("line_color", colour);
+            let seen = limit <= self.largest * 1.5 && !self.chart.series.is_empty();
+            span.set("line_dash", json!([2, 3])).set("line_alpha", 0.8).set("visible", seen).into()
+        })
+        .collect()
+    }
+
+    /// One name per series. It is there even when not seen: BokehJS can't add a legend to an open plot.
+    fn legend(&self, series: &[Vec<Shared>]) -> Vec<Model> {
+        let entry = |(one, renderers): (&crate::series::Series, &Vec<Shared>)| LegendEntry {
+            word: one.word.clone(),
+            name: shorten(&one.name, NAME_LENGTH_MAX),
+            renderers: renderers.clone(),
+        };
+        let entries = self.chart.series.iter().zip(series).map(entry).collect();
+        vec![plot::legend(self.page, self.id(), entries).set("visible", series.len() > 1)]
+    }
+
+    /// The moment, then every series with its colour, the topmost first.
+    fn hover(&self, hit: &Shared) -> Model {
+        let moment = match self.every {
+            Some(every) if every >= Duration::from_secs(86_400) => "%a %e %b %Y",
+            Some(every) if every >= Duration::from_secs(60) => "%a %e %b %H:%M",
+            _ => "%a %e %b %H:%M:%S",
+        };
+        let muted = self.page.look.muted;
+        let mut html = format!(
+            "<div style=\"color:{muted};margin-bottom:2px\">@{{{TIME}}}{{{moment}}}</div>\
+             <div style=\"display:grid;grid-template-columns:auto 1fr auto;gap:0 8px;align-items:center\">"
+        );
+        let mut formats = vec![(format!("@{{{TIME}}}"), "datetime")];
+        let mut ordered: Vec<_> = self.chart.series.iter().zip(&self.colours).collect();
+        if self.style == Style::Stacked {
+            ordered.reverse();
+        }
+        for (series, colour) in ordered {
+            let (number, format) = self.scale.hover(&series.word);
+            let name = template(&shorten(&series.name, NAME_LENGTH_MAX));
+            html += &format!(
+                "<i style=\"width:9px;height:9px;border-radius:3px;background:{colour}\"></i>\
+                 <span>{name}</span><b style=\"text-align:right\">{number}</b>"
+            );
+            formats.extend(format);
+        }
+        html += "</div>";
+        if self.chart.left_out > 0 {
+            html += &format!("<div style=\"color:{muted}\">and {} more series not drawn</div>", self.chart.left_out);
+        }
+        plot::hover(self.page, self.id(), hit, html, formats)
+    }
+
+    /// What a screen reader says: the title, and each series' last and largest value.
+    fn spoken(&self) -> String {
+        const SPOKEN_MAX: usize = 6;
+        let panel = self.spot.panel;
+        let finite = |series: &crate::series::Series| {
+            let mut values = series.values.iter().copied().filter(|value| value.is_finite());
+            let (largest, last) = (values.clone().fold(f64::NEG_INFINITY, f64::max), values.next_back()?);
+            let [largest, last] = [largest, last].map(|value| unit::text(&panel.unit, value));
+            Some(format!("{}: last {last}, largest {largest}", shorten(&series.name, NAME_LENGTH_MAX)))
+        };
+        let series: Vec<String> = self.chart.series.iter().take(SPOKEN_MAX).filter_map(finite).collect();
+        match series.is_empty() {
+            true => format!("{}: no data", panel.title),
+            false => format!("{}, chart over time. {}", panel.title, series.join("; ")),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The panels: which file draws which kind, and how high each is.
+
+mod bars;
+pub(crate) mod gauges;
+mod heat;
+mod lines;
+mod shares;
+pub(crate) mod stat;
+pub(crate) mod table;
+mod text;
+
+use crate::{
+    model::Shared,
+    page::{Page, Spot},
+    plot::Note,
+};
+use infralogs_core::dashboard::{Answer, Panel, PanelKind};
+
+/// The root of one panel. It is of the same type whatever the answer, so that pages can be patched.
+pub(crate) fn draw(page: &Page<'_>, spot: &Spot<'_>) -> Shared {
+    let drawn = match spot.answer {
+        Answer::Trouble(words) => Err(words.clone()),
+        Answer::Rows(rows) => match spot.panel.kind {
+            PanelKind::Stat { .. } => stat::draw(page, spot, rows),
+            PanelKind::Lines { .. } | PanelKind::Areas { .. } => lines::draw(page, spot, rows),
+            PanelKind::Bars => bars::draw(page, spot, rows),
+            PanelKind::Heat => heat::draw(page, spot, rows),
+            PanelKind::Shares => shares::draw(page, spot, rows),
+            PanelKind::Table => table::draw(page, spot, rows),
+            PanelKind::Gauges => gauges::draw(page, spot, rows),
+            PanelKind::Text => Ok(text::draw(page, spot)),
+        },
+    };
+    drawn.unwrap_or_else(|trouble| without_data(page, spot, Note::Trouble(&trouble)))
+}
+
+/// The root of a panel that has nothing to show but words.
+fn without_data(page: &Page<'_>, spot: &Spot<'_>, note: Note<'_>) -> Shared {
+    match spot.panel.kind {
+        PanelKind::Stat { .. } => stat::without_data(page, spot, note),
+        PanelKind::Lines { .. } | PanelKind::Areas { .. } => lines::without_data(page, spot, note),
+        PanelKind::Bars => bars::without_data(page, spot, note),
+        PanelKind::Heat => heat::without_data(page, spot, note),
+        PanelKind::Shares => shares::without_data(page, spot, note),
+        PanelKind::Table => table::without_data(page, spot, note),
+        PanelKind::Gauges => gauges::without_data(page, spot, note),
+        PanelKind::Text => text::draw(page, spot),
+    }
+}
+
+/// How high a panel is, in pixels, when its row does not say otherwise; `rows` is how many its answer has.
+pub(crate) fn natural_height(panel: &Panel, answer: &Answer) -> u32 {
+    let count = match answer {
+        Answer::Rows(rows) => rows.len() as u32,
+        Answer::Trouble(_) => 0,
+    };
+    let suits = match panel.kind {
+        PanelKind::Stat { .. } => 84,
+        PanelKind::Lines { .. } | PanelKind::Areas { .. } => 260,
+        PanelKind::Bars => (count.clamp(4, 20)) * 28 + 20,
+        PanelKind::Heat => 250,
+        PanelKind::Shares => 220,
+        PanelKind::Table => (count.clamp(4, 12)) * 30 + 36,
+        PanelKind::Gauges => (count.clamp(2, 24)) * 46,
+        PanelKind::Text => 40,
+    };
+    panel.height.map_or(suits, u32::from)
+}

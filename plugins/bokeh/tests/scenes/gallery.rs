@@ -1,0 +1,110 @@
+//! Every kind of panel, with data, without, and in trouble.
+
+use super::{
+    MINUTE, NOW, Sample, counts, disks, errors_by_host, fatal, grouped, key, latest, means, one, panel, records, week,
+};
+use infralogs_core::{
+    dashboard::{
+        Answer, Panel,
+        PanelKind::{Areas, Bars, Gauges, Heat, Lines, Shares, Stat, Table, Text},
+        Unit,
+    },
+    query::{Aggregate, Key, Query},
+};
+use std::time::Duration;
+
+type Row = Vec<(Panel, Answer)>;
+const EVERY: Option<Duration> = Some(Duration::from_secs(300));
+const HOSTS: [&str; 3] = ["db-1", "web-1", "web-2"];
+
+fn count(every: Option<Duration>, by: &[Key]) -> Option<Query> {
+    grouped(every, by, "count", Aggregate::Count)
+}
+
+fn mean(every: Option<Duration>, by: &[Key]) -> Option<Query> {
+    grouped(every, by, "mean", Aggregate::Mean("x".into()))
+}
+
+fn stats() -> Row {
+    let spark = Stat { spark: true };
+    vec![
+        (
+            Panel { good: Some(0.0), bad: Some(100.0), ..panel("Errors", spark, count(None, &[])) },
+            one("count", 12_840.0),
+        ),
+        (
+            Panel { good: Some(0.0), bad: Some(3.0), ..panel("Silent hosts", Stat { spark: false }, count(None, &[])) },
+            one("count", 2.0),
+        ),
+        (Panel { good: Some(0.0), ..panel("Failed units", spark, count(None, &[])) }, one("count", 0.0)),
+        (Panel { unit: Unit::Duration, ..panel("Lag p99", spark, mean(None, &[])) }, one("mean", 98_300.0)),
+    ]
+}
+
+fn over_time() -> Row {
+    let times = panel("Request time", Lines { stacked: false }, mean(EVERY, &[key("host")]));
+    vec![
+        (panel("Errors by host", Lines { stacked: true }, count(EVERY, &[key("host")])), errors_by_host(&HOSTS, 1.0)),
+        (Panel { unit: Unit::Duration, bad: Some(760_000.0), ..times }, means(&HOSTS, 900_000.0)),
+    ]
+}
+
+fn by_key() -> Row {
+    let services = [
+        ("nginx.service", 41_240),
+        ("sshd.service", 23_300),
+        ("mariadb.service", 12_010),
+        ("kubelet.service", 6_504),
+        ("systemd-networkd-wait-online.service", 1_200),
+        ("cron.service", 98),
+    ];
+    let levels = [("info", 5210), ("warning", 1503), ("error", 812), ("critical", 31)];
+    vec![
+        (panel("Noisiest services", Bars, count(None, &[key("unit")])), counts("unit", &services)),
+        (panel("Levels", Shares, count(None, &[key("level")])), counts("level", &levels)),
+        (panel("When it hurts", Heat, count(None, &[Key::Weekday, Key::Hour])), week()),
+    ]
+}
+
+fn usage() -> Row {
+    let memory = panel("Memory", Areas { stacked: false }, mean(EVERY, &[key("host")]));
+    vec![
+        (panel("Storage", Gauges, latest()), disks()),
+        (Panel { unit: Unit::Bytes, ..memory }, means(&["db-1", "web-1"], 12e9)),
+    ]
+}
+
+fn more() -> Row {
+    let by_host = count(EVERY, &[key("host")]);
+    vec![
+        (panel("Errors by host and time", Heat, by_host.clone()), errors_by_host(&HOSTS, 1.0)),
+        (panel("Bytes sent", Lines { stacked: false }, by_host), errors_by_host(&HOSTS, 2100.0)),
+    ]
+}
+
+fn words() -> Row {
+    let words = "Restart **nginx** with `systemctl restart nginx`.\n\nThen watch the errors above.";
+    vec![(Panel { empty: Some(words.into()), ..panel("Runbook", Text, None) }, counts("none", &[]))]
+}
+
+/// Every kind of panel with data.
+pub fn gallery() -> Sample {
+    let table = Panel { tint: fatal(), ..panel("Latest errors", Table, latest()) };
+    let rows = [stats(), over_time(), by_key(), usage(), more(), vec![(table, records(40))], words()];
+    let mut sample = rows.into_iter().fold(Sample::new("Fleet errors"), Sample::row);
+    if let Answer::Rows(rows) = errors_by_host(&["all"], 3.0) {
+        sample.sparks[0] = Some(rows.clone());
+        sample.sparks[3] = Some(rows);
+    }
+    sample.marks =
+        vec![(NOW.minus(150 * MINUTE), "deploy 1.4.2".into()), (NOW.minus(20 * MINUTE), "web-2 went silent".into())];
+    sample
+}
+
+/// The same panels without rows, or in trouble.
+pub fn without_data(answer: &Answer) -> Sample {
+    let mut sample = gallery();
+    sample.answers.iter_mut().for_each(|old| *old = answer.clone());
+    sample.sparks.iter_mut().for_each(|spark| *spark = None);
+    sample
+}
