@@ -50,6 +50,9 @@ impl Limits {
     pub(crate) fn body_stall(&self) -> Duration {
         Duration::from_millis(self.body_stall_ms)
     }
+    pub(crate) fn write_stall(&self) -> Duration {
+        Duration::from_millis(self.write_stall_ms)
+    }
     pub(crate) fn handshake_time(&self) -> Duration {
         Duration::from_millis(self.handshake_ms)
     }

@@ -99,9 +99,14 @@ async fn a_stream_is_drawn_not_pushed_and_its_end_is_honest() {
 #[tokio::test]
 async fn a_stop_ends_long_polls_and_event_streams_at_once() {
     let mut app = tide::new();
-    app.at("/poll").get(|request: tide::Request<()>| async move {
-        stop(&request).stopped().await;
-        Ok("stopped")
+    let asked = Arc::new(tokio::sync::Notify::new());
+    let noted = asked.clone();
+    app.at("/poll").get(move |request: tide::Request<()>| {
+        noted.notify_one();
+        async move {
+            stop(&request).stopped().await;
+            Ok("stopped")
+        }
     });
     app.at("/events").get(|request: tide::Request<()>| async move {
         let mut stop = stop(&request);
@@ -124,10 +129,7 @@ async fn a_stop_ends_long_polls_and_event_streams_at_once() {
     let mut events = client.get(&running.url("/events"), None, LONG).await.unwrap();
     assert_eq!(events.header("content-type"), Some("text/event-stream"));
     assert_eq!(events.chunk().await.unwrap().unwrap(), "event: hello\ndata: 1\n\n");
-    // Both are in flight now (the poll was sent before the event came back), then the server is told to stop.
-    while running.stop.receiver_count() < 4 {
-        tokio::task::yield_now().await;
-    }
+    asked.notified().await;
     running.end().await;
     assert_eq!(events.chunk().await.unwrap(), None);
     assert_eq!(poll.await.unwrap(), "stopped");

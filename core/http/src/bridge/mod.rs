@@ -10,7 +10,7 @@ use hyper::{
     body::Incoming,
     header::{CONNECTION, HeaderValue},
 };
-use request::Refused;
+pub(crate) use request::{AMBIGUOUS, Refused};
 use response::Outgoing;
 use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 use tide::StatusCode;
@@ -34,12 +34,13 @@ pub(crate) struct Peer {
 pub(crate) type Answer = Response<Outgoing>;
 
 impl<S: Clone + Send + Sync + 'static> Edge<S> {
-    /// Answers one request; whatever happens, there is an answer.
-    pub async fn respond(&self, request: Request<Incoming>, peer: &Peer) -> Answer {
+    /// Answers one request; whatever happens, there is an answer: `Err` for one after which nothing that follows on
+    /// the connection can be trusted.
+    pub async fn respond(&self, request: Request<Incoming>, peer: &Peer) -> Result<Answer, Answer> {
         let head = request.method() == hyper::Method::HEAD;
         let (asked, watch) = match request::convert(request, peer, &self.limits, &self.stop) {
             Ok(converted) => converted,
-            Err(refused) => return refuse(refused, head),
+            Err(refused) => return Err(refuse(refused)),
         };
         let routed = AssertUnwindSafe(self.app.respond::<_, tide::http::Response>(asked)).catch_unwind().await;
         let mut answer = match routed {
@@ -52,18 +53,18 @@ impl<S: Clone + Send + Sync + 'static> Edge<S> {
         };
         // A body that broke a limit while the route read it: the route can't know which one.
         if let Some(refused) = watch.refused() {
-            return refuse(refused, head);
+            return Err(refuse(refused));
         }
         explain(&mut answer);
         COUNTS.answered(answer.status());
-        response::convert(answer, head)
+        Ok(response::convert(answer, head))
     }
 }
 
-/// An answer given before tide saw the request. What follows on the connection can't be trusted, so it ends.
-pub(crate) fn refuse(refused: Refused, head: bool) -> Answer {
+/// An answer given in place of tide's, and the last one on the connection.
+pub(crate) fn refuse(refused: Refused) -> Answer {
     COUNTS.answered(refused.status);
-    let mut answer = response::convert(answer::told(refused.status, refused.what, Some(refused.next)).into(), head);
+    let mut answer = response::convert(answer::told(refused.status, refused.what, Some(refused.next)).into(), false);
     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     answer
 }

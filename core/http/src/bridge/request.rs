@@ -38,6 +38,7 @@ pub(crate) struct Refused {
 const fn bad(what: &'static str) -> Refused {
     Refused { status: StatusCode::BadRequest, what, next: "send a well-formed HTTP request" }
 }
+pub(crate) const AMBIGUOUS: Refused = bad("the request can be read in two ways (framing, line ends or headers)");
 const BAD_HOST: Refused = bad("the request needs exactly one valid Host");
 const BAD_URL: Refused = bad("the request's URL can't be read");
 const BAD_HEADER: Refused = bad("a header holds other than visible ASCII");

@@ -1,6 +1,7 @@
 //! Makes a hyper response of a tide one, its body drawn only as fast as the client takes it.
 
 use super::Answer;
+use crate::connection::Flow;
 use bytes::Bytes;
 use futures_lite::io::AsyncBufRead;
 use hyper::{
@@ -18,6 +19,8 @@ use tide::http::{headers::Headers, trailers::Receiver};
 
 /// The most of a body that is copied out at once. In bytes.
 const CHUNK_BYTES_MAX: usize = 64 << 10;
+/// The same for one of many streams on a connection. In bytes.
+const STREAM_CHUNK_BYTES_MAX: usize = 16 << 10;
 
 /// The answer as hyper sends it. To a HEAD request only the headers go, with the length the body would have had.
 pub(super) fn convert(mut answer: tide::http::Response, head: bool) -> Answer {
@@ -25,8 +28,8 @@ pub(super) fn convert(mut answer: tide::http::Response, head: bool) -> Answer {
     let length = body.len().map(|length| length as u64);
     let trailers = answer.has_trailers().then(|| answer.recv_trailers());
     let mut response = Response::new(match (head, length) {
-        (true, _) | (_, Some(0)) => Outgoing { body: None, left: Some(0), trailers: None },
-        _ => Outgoing { body: Some(body), left: length, trailers },
+        (true, _) | (_, Some(0)) => Outgoing { body: None, left: Some(0), trailers: None, flow: None },
+        _ => Outgoing { body: Some(body), left: length, trailers, flow: None },
     });
     *response.status_mut() = StatusCode::from_u16(answer.status() as u16).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
@@ -62,9 +65,16 @@ pub(crate) struct Outgoing {
     /// Bytes still to come, if the length is known.
     left: Option<u64>,
     trailers: Option<Receiver>,
+    /// HTTP/2 only.
+    flow: Option<Flow>,
 }
 
 impl Outgoing {
+    /// Reports to a flow how the client takes this body, and when it ends.
+    pub fn follow(&mut self, flow: Flow) {
+        self.flow = Some(flow);
+    }
+
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let found = match ready!(Pin::new(&mut *body).poll_fill_buf(cx)) {
@@ -75,8 +85,9 @@ impl Outgoing {
                 return Poll::Ready(Some(Err(error)));
             }
         };
-        let most = self.left.map_or(CHUNK_BYTES_MAX, |left| usize::try_from(left).unwrap_or(usize::MAX));
-        let chunk = Bytes::copy_from_slice(&found[..found.len().min(CHUNK_BYTES_MAX).min(most)]);
+        let most = if self.flow.is_some() { STREAM_CHUNK_BYTES_MAX } else { CHUNK_BYTES_MAX };
+        let left = self.left.map_or(most, |left| usize::try_from(left).unwrap_or(usize::MAX));
+        let chunk = Bytes::copy_from_slice(&found[..found.len().min(most).min(left)]);
         Pin::new(body).consume(chunk.len());
         if let Some(left) = &mut self.left {
             *left -= chunk.len() as u64;
@@ -105,7 +116,13 @@ impl Body for Outgoing {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = self.get_mut();
+        if let Some(flow) = &mut this.flow {
+            flow.go_on();
+        }
         if let Some(chunk) = ready!(this.poll_data(cx)) {
+            if let Some(flow) = &mut this.flow {
+                flow.wait();
+            }
             return Poll::Ready(Some(chunk.map(Frame::data)));
         }
         let Some(trailers) = &mut this.trailers else { return Poll::Ready(None) };
@@ -119,7 +136,8 @@ impl Body for Outgoing {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_none() && self.trailers.is_none()
+        // A followed body lives until its last chunk is taken, or a client could leave that one lying unseen.
+        self.body.is_none() && self.trailers.is_none() && !self.flow.as_ref().is_some_and(Flow::waits)
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -25,7 +25,7 @@ impl Running {
         format!("http://{}{path}", self.address)
     }
     pub async fn end(self) {
-        self.stop.send(true).unwrap();
+        self.stop.send_replace(true);
         timeout(LONG, self.served).await.unwrap().unwrap().unwrap();
     }
 }

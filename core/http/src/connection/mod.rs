@@ -1,0 +1,71 @@
+//! Takes one connection from its first byte to its last.
+
+mod chunks;
+mod gate;
+mod line;
+mod one;
+mod two;
+mod wire;
+
+pub(crate) use line::{Flow, Line};
+
+use crate::{
+    bridge::{Edge, Peer},
+    ops::{COUNTS, Dropped},
+    tls::Tls,
+};
+use std::{net::SocketAddr, sync::Arc};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+/// A stream of bytes over a socket.
+pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// The socket beneath.
+    fn socket(&self) -> &TcpStream;
+}
+
+impl Socket for TcpStream {
+    fn socket(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Socket for TlsStream<TcpStream> {
+    fn socket(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
+/// Serves one connection to its end.
+pub(crate) async fn run<S>(stream: TcpStream, address: SocketAddr, edge: Arc<Edge<S>>, tls: Option<Arc<Tls>>)
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let _open = COUNTS.open();
+    let (Ok(local), Ok(())) = (stream.local_addr(), stream.set_nodelay(true)) else { return };
+    let peer = Peer { address, local, tls: tls.is_some() };
+    let Some(tls) = tls else { return one::serve(stream, edge, peer).await };
+    let mut stop = edge.stop.clone();
+    let handshake = timeout(edge.limits.handshake_time(), TlsAcceptor::from(tls.current()).accept(stream));
+    let stream = tokio::select! {
+        () = stop.stopped() => return,
+        done = handshake => match done {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                COUNTS.dropped(Dropped::Handshake);
+                tracing::debug!("TLS with {address} failed: {error}");
+                return;
+            }
+            Err(_) => return COUNTS.dropped(Dropped::Handshake),
+        },
+    };
+    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        two::serve(stream, edge, peer).await;
+    } else {
+        one::serve(stream, edge, peer).await;
+    }
+}
