@@ -11,7 +11,7 @@ use infralogs_core::{
     table::{ColumnDef, ColumnType, Rows, TableDef},
     time::{Time, Window},
     value::Value,
-    view::{Answers, View},
+    view::{Answers, View, tick},
 };
 use std::{
     sync::{Arc, Mutex},
@@ -27,7 +27,7 @@ impl Store for Notes {
         if &*query.table == "gaps" {
             return Err(Error::new(Kind::Unavailable, "no route to the replica"));
         }
-        let mut notes = self.0.lock().unwrap();
+        let mut notes = self.0.lock().expect("no test panicked while noting");
         notes.push((query.clone(), *frame));
         let columns = [("time", ColumnType::Time), ("count", ColumnType::Int), ("version", ColumnType::Text)];
         let mut rows = Rows::new(columns.into_iter().map(|(name, kind)| ColumnDef::new(name, kind)).collect());
@@ -130,7 +130,7 @@ async fn panels_are_asked_once_for_many_tabs() -> Result<()> {
     let definitions = definitions();
     let seven_days = view(&[("last", "7d"), ("host", "web-1"), ("priority", "3"), ("priority", "4")])?;
     for later_ms in [0, 1, 6_500] {
-        let now = NOW.plus(Duration::from_millis(later_ms));
+        let now = tick(NOW.plus(Duration::from_millis(later_ms)), Duration::from_secs(10));
         let shown = answers.show(&definitions, &seven_days, now).await?;
         assert_eq!(shown.window.to, Time(1_790_000_000_000_000), "the window ends at a whole refresh");
         assert!(matches!(&shown.answers[0], Answer::Rows(rows) if rows.len() == 1));

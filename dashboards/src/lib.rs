@@ -1,3 +1,78 @@
 //! The dashboard service: routes, page, live patches, embedded BokehJS.
+//!
+//! A request names a view (see [`infralogs_core::view`]). All tabs with one view share one [`feed`]: it asks the
+//! store, renders, and sends what changed. Layouts come in as [`Layouts`], whoever loads them.
 
-pub mod assets;
+mod assets;
+mod choices;
+mod feed;
+mod health;
+mod hub;
+mod layout;
+mod offline;
+mod page;
+mod panel;
+mod preview;
+mod reply;
+mod routes;
+
+pub use offline::self_contained;
+pub use preview::Preview;
+
+use hub::Hub;
+use infralogs_core::{
+    definitions::Definitions,
+    plugin::{Renderer, Store},
+    script::Rejected,
+    view::Answers,
+};
+use infralogs_http::ops::Ops;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// What the scripts say now: the generation in force, and what is wrong with a newer one that was refused.
+#[derive(Debug, Clone, Default)]
+pub struct Layouts {
+    /// The last good generation.
+    pub current: Arc<Definitions>,
+    /// Why a newer one is not in force.
+    pub rejected: Option<Arc<Rejected>>,
+}
+
+/// What a dashboard service is made of.
+pub struct Dashboards {
+    /// The scripts, as they change.
+    pub layouts: watch::Receiver<Layouts>,
+    /// What is asked.
+    pub store: Arc<dyn Store>,
+    /// What draws.
+    pub renderer: Arc<dyn Renderer>,
+}
+
+/// What every route sees.
+#[derive(Clone)]
+struct State {
+    layouts: watch::Receiver<Layouts>,
+    answers: Arc<Answers>,
+    hub: Arc<Hub>,
+}
+
+impl Dashboards {
+    /// The routes, `/health`, `/ready` and `/metrics` among them. They need a tokio runtime around them.
+    pub fn app(self) -> tide::Server<()> {
+        let (mut app, ops) = self.parts();
+        infralogs_http::ops::mount(&mut app, ops);
+        app
+    }
+
+    /// The routes, and how the service does, for a program that also has others to tell of.
+    pub fn parts(self) -> (tide::Server<()>, Arc<dyn Ops>) {
+        let answers = Arc::new(Answers::new(self.store));
+        let hub = Arc::new(Hub::new(self.layouts.clone(), answers.clone(), self.renderer));
+        let state = State { layouts: self.layouts, answers, hub };
+        let ops = health::Looking { layouts: state.layouts.clone(), hub: state.hub.clone() };
+        let mut outer = tide::new();
+        outer.at("/").nest(routes::routes(state));
+        (outer, Arc::new(ops))
+    }
+}

@@ -1,6 +1,6 @@
 //! Asks the store on blocking threads with a time limit, and keeps answers so that many tabs cost one query.
 
-use super::{Shown, View, ask, label, tick};
+use super::{Shown, View, ask, label};
 use crate::{
     dashboard::{Answer, Dashboard, Mark, Panel},
     definitions::Definitions,
@@ -71,11 +71,10 @@ impl Answers {
         Self { store, busy: Arc::new(Semaphore::new(QUERIES_MAX)), kept: Mutex::default() }
     }
 
-    /// What the view shows at `now`. A panel's failure is its own answer; only an unknown dashboard is an error.
+    /// What the view shows at `now`, which is a [`super::tick`] where tabs are to share. A panel's failure is its own answer; only an unknown dashboard is an error.
     pub async fn show(self: &Arc<Self>, definitions: &Definitions, view: &View, now: Time) -> Result<Shown> {
         let layout = definitions.dashboard(&view.dashboard).ok_or_else(|| unknown(definitions, &view.dashboard))?;
         let window = view.window(layout, now);
-        let now = tick(now, layout.refresh);
         let zone_s = view.zone.offset_s(window.to);
         let dashboard = Arc::new(ask::effective(layout, view, definitions, window));
 

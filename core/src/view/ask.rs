@@ -6,7 +6,7 @@ use crate::{
     definitions::Definitions,
     expr::{Compare, Expr, Literal},
     fields,
-    query::{Frame, Query, Shape},
+    query::{Frame, Key, Query, Shape},
     table::{Storage, TableDef},
     tables,
     time::{Time, Window},
@@ -48,14 +48,19 @@ pub fn effective(dashboard: &Dashboard, view: &View, definitions: &Definitions, 
     dashboard
 }
 
-/// When a query runs: the page's window, its own, or for the present state of agents any time at all.
+/// When a query runs: the page's window, its own, or for the present state of agents any time at all. The zone counts
+/// only where the answer depends on it, so that readers in several zones share the others.
 pub fn frame(query: &Query, window: Window, now: Time, zone_s: i32, timeout_ms: u32) -> Frame {
+    let (over_time, zoned) = match &query.shape {
+        Shape::Groups { every, by, .. } => (every.is_some(), by.iter().any(|key| !matches!(key, Key::Field(_)))),
+        Shape::Latest { .. } | Shape::Newest { .. } => (false, false),
+    };
     let window = match query.last {
         Some(last) => Window { from: now.minus(last), to: now },
-        None if *query.table == *tables::AGENTS.name => Window { from: Time(0), to: window.to.max(now) },
+        None if *query.table == *tables::AGENTS.name && !over_time => Window { from: Time(0), to: window.to.max(now) },
         None => window,
     };
-    Frame { window, zone_s, timeout_ms }
+    Frame { window, zone_s: if zoned { zone_s } else { 0 }, timeout_ms }
 }
 
 /// The same question over time, for a stat that wants a spark line.

@@ -126,19 +126,16 @@ impl View {
         !matches!(self.reach, Some(Reach::Exact(_)))
     }
 
-    /// The window it shows at `now`. One that moves ends at a whole `refresh`, so that tabs share answers.
+    /// The window it shows at `now` (see [`tick`]).
     pub fn window(&self, dashboard: &Dashboard, now: Time) -> Window {
         match self.reach.unwrap_or(Reach::Last(dashboard.last)) {
             Reach::Exact(window) => window,
-            Reach::Last(last) => {
-                let to = tick(now, dashboard.refresh);
-                Window { from: to.minus(last), to }
-            }
+            Reach::Last(last) => Window { from: now.minus(last), to: now },
         }
     }
 }
 
-/// The last whole multiple of `every` (at least a second) up to `now`.
+/// The last whole multiple of `every` (at least a second) up to `now`: the present that tabs share.
 pub fn tick(now: Time, every: Duration) -> Time {
     let step = i64::try_from(every.as_micros()).unwrap_or(i64::MAX).max(1_000_000);
     Time(now.0.div_euclid(step) * step)

@@ -1,0 +1,119 @@
+// The cards and what is drawn in them: one Bokeh document, each of its roots in a card of its own.
+
+import { el } from "./dom.js";
+import { Zoom } from "./zoom.js";
+
+/** The cards of a dashboard. `acts(panel)` gives a card's buttons, `zoomed` hears of every zoom. */
+export class Grid {
+  constructor(main, { acts, zoomed }) {
+    this.main = main;
+    this.acts = acts;
+    this.zoom = new Zoom(zoomed);
+    this.sheet = null;
+    this.document = null;
+    this.views = [];
+    this.page = null;
+  }
+
+  /** Draws a whole document. The old one stays until the new one stands; the zoom is kept. */
+  async show({ page, document: json, frame }, zoom) {
+    const sheet = el("div", { class: "sheet" }, page.rows.map((row) => this.row(row)));
+    const old = { sheet: this.sheet, document: this.document, views: this.views };
+    if (old.sheet) Object.assign(sheet.style, { position: "absolute", visibility: "hidden", left: 0, right: 0, top: 0 });
+    else this.main.replaceChildren();
+    this.main.append(sheet);
+    let views = [], drawn = null;
+    try {
+      if (globalThis.Bokeh) ({ views, drawn } = await embed(json, sheet));
+    } catch (error) {
+      sheet.remove();
+      throw error;
+    }
+    Object.assign(this, { sheet, views, document: drawn, page });
+    this.zoom.adopt(drawn, frame, zoom);
+    await idle(drawn);
+    old.sheet?.remove();
+    sheet.removeAttribute("style");
+    forget(old);
+    this.trouble(page);
+    return sheet;
+  }
+
+  row(panels) {
+    const columns = panels.map((panel) => `minmax(0,${panel.wide}fr)`).join(" ");
+    const stats = panels.length > 1 && panels.every((panel) => panel.kind === "stat");
+    return el("div", { class: `row${stats ? " stats" : ""}`, style: `--columns:${columns}` }, panels.map((panel) => this.card(panel)));
+  }
+
+  card(panel) {
+    const title = `panel-${panel.index}`;
+    return el("section", { class: "card", "data-kind": panel.kind, "data-index": panel.index, "aria-labelledby": title },
+      el("header", {}, el("h2", { id: title, title: panel.title }, panel.title), el("span", { class: "badge hidden" }), el("div", { class: "acts" }, this.acts(panel))),
+      el("div", { class: "root", "data-root": panel.root }));
+  }
+
+  /** Brings an open page to the next revision; false if only drawing anew can. */
+  patch({ patch, page, frame }) {
+    if (page && !this.sameShape(page)) return false;
+    try {
+      this.document?.apply_json_patch(patch);
+    } catch (error) {
+      console.debug("a patch did not apply, loading anew", error);
+      return false;
+    }
+    if (page) this.rename(page);
+    this.zoom.follow(frame);
+    return true;
+  }
+
+  sameShape(page) {
+    const shape = ({ rows }) => JSON.stringify(rows.map((row) => row.map((panel) => [panel.root, panel.kind])));
+    return this.page !== null && shape(page) === shape(this.page);
+  }
+
+  rename(page) {
+    page.rows.forEach((row, at) => {
+      this.sheet.children[at].style.setProperty("--columns", row.map((panel) => `minmax(0,${panel.wide}fr)`).join(" "));
+    });
+    for (const panel of page.rows.flat()) {
+      const heading = this.cardOf(panel.index).querySelector("h2");
+      heading.textContent = heading.title = panel.title;
+    }
+    this.page = page;
+    this.trouble(page);
+  }
+
+  /** Says on each card why it has no answer. */
+  trouble(page) {
+    for (const panel of page.rows.flat()) {
+      const badge = this.cardOf(panel.index).querySelector(".badge");
+      badge.classList.toggle("hidden", !panel.trouble);
+      badge.textContent = panel.trouble ? "no answer" : "";
+      badge.title = panel.trouble ?? "";
+    }
+  }
+
+  cardOf(index) {
+    return this.sheet.querySelector(`.card[data-index="${index}"]`);
+  }
+}
+
+async function embed(json, sheet) {
+  const roots = Object.fromEntries([...sheet.querySelectorAll("[data-root]")].map((root) => [root.dataset.root, root]));
+  const views = await Bokeh.embed.embed_items({ page: json }, [{ docid: "page", roots, root_ids: json.roots.map((root) => root.id) }]);
+  return { views, drawn: Bokeh.documents.at(-1) };
+}
+
+async function idle(drawn) {
+  if (drawn && !drawn.is_idle) {
+    await new Promise((done) => { drawn.idle.connect(done); setTimeout(done, 5000); });
+  }
+}
+
+function forget({ document: drawn, views }) {
+  for (const view of views) view.clear();
+  if (!drawn) return;
+  drawn.clear();
+  const at = Bokeh.documents.indexOf(drawn);
+  if (at >= 0) Bokeh.documents.splice(at, 1);
+}

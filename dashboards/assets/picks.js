@@ -1,0 +1,79 @@
+// The drop-downs of a dashboard's picks: choices come when one is opened, with search, several at once.
+
+import { el, icon, popover, walkable } from "./dom.js";
+
+/** The row of drop-downs. `ask(column)` gives its choices, `choose(column, values)` changes the view. */
+export function picks(ask, choose) {
+  const row = el("div", { class: "picks", role: "group", "aria-label": "Filters" });
+  return {
+    row,
+    show(columns, chosen) {
+      const wanted = columns.join("\n");
+      if (row.dataset.columns !== wanted) {
+        row.dataset.columns = wanted;
+        row.replaceChildren(...columns.map((column) => drop(column, ask, choose)));
+      }
+      for (const button of row.children) button.show(chosen.get(button.dataset.column) ?? []);
+    },
+  };
+}
+
+function drop(column, ask, choose) {
+  const value = el("span", { class: "value" });
+  const button = el("button", { class: "button", type: "button", "data-column": column, "aria-haspopup": "dialog", "aria-expanded": "false" },
+    el("span", { class: "what" }, column), value, icon("down"));
+  let chosen = [];
+  button.show = (values) => {
+    chosen = values;
+    value.textContent = values.length === 0 ? "all" : values.length === 1 ? values[0] : `${values[0]} +${values.length - 1}`;
+    button.classList.toggle("chosen", values.length > 0);
+    button.title = values.join(", ");
+  };
+  button.addEventListener("click", () => popover(button, `Choose ${column}`, (box, close) => fill(box, close, column, chosen, ask, choose)));
+  return button;
+}
+
+function fill(box, close, column, chosen, ask, choose) {
+  const picked = new Set(chosen);
+  const search = el("input", { class: "input search", placeholder: `Search ${column}`, "aria-label": `Search ${column}`, autofocus: true, spellcheck: "false", autocomplete: "off" });
+  const list = el("div", { class: "list", role: "group" }, el("p", { class: "note" }, "Asking…"));
+  const done = () => { close(); choose(column, [...picked]); };
+  const clear = el("button", { class: "button small plain", type: "button", onclick: () => { picked.clear(); done(); } }, "All");
+  const apply = el("button", { class: "button small primary", type: "button", onclick: done }, "Show");
+  box.append(search, list, el("div", { class: "feet" }, clear, apply));
+  walkable(list, search);
+
+  const item = (name) => {
+    const made = el("button", { class: "item", type: "button", role: "checkbox", "aria-checked": String(picked.has(name)), "data-value": name },
+      el("span", { class: "tick" }, icon("tick")), el("span", { class: "text" }, name));
+    // A plain click is the common case: this one only. The box itself, or Ctrl, adds.
+    made.addEventListener("click", (event) => {
+      const adds = event.ctrlKey || event.metaKey || event.target.closest(".tick") || event.detail === 0;
+      if (!adds) { picked.clear(); picked.add(name); return done(); }
+      if (!picked.delete(name)) picked.add(name);
+      made.setAttribute("aria-checked", String(picked.has(name)));
+    });
+    return made;
+  };
+  const narrow = () => {
+    const wanted = search.value.trim().toLowerCase();
+    let left = 0;
+    for (const one of list.querySelectorAll(".item")) {
+      one.hidden = !one.dataset.value.toLowerCase().includes(wanted);
+      if (!one.hidden) left += 1;
+    }
+    list.querySelector(".note")?.remove();
+    if (left === 0) list.append(el("p", { class: "note" }, wanted ? "Enter shows exactly this" : "Nothing in this time"));
+  };
+  search.addEventListener("input", narrow);
+  search.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    const first = list.querySelector(".item:not([hidden])")?.dataset.value ?? search.value.trim();
+    if (search.value.trim() && first) { picked.clear(); picked.add(first); }
+    done();
+  });
+  ask(column).then(
+    (values) => { list.replaceChildren(...[...new Set([...picked, ...values])].map(item)); narrow(); },
+    (error) => list.replaceChildren(el("p", { class: "note" }, error.message)),
+  );
+}

@@ -1,0 +1,39 @@
+//! How the dashboard service does: which scripts are in force, who is looking.
+
+use crate::{Layouts, hub::Hub};
+use infralogs_http::ops::{Health, Ops, Page, Status};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// What is told of it.
+pub struct Looking {
+    /// The scripts.
+    pub layouts: watch::Receiver<Layouts>,
+    /// The views that are looked at.
+    pub hub: Arc<Hub>,
+}
+
+impl Ops for Looking {
+    fn health(&self) -> Health {
+        let Layouts { current, rejected } = self.layouts.borrow().clone();
+        let health = match rejected.as_deref().map(|rejected| rejected.problems.first()) {
+            None => Health::ok(format!("{} dashboards are served", current.dashboards.len())),
+            Some(first) => {
+                let first = first.map_or_else(String::new, |problem| {
+                    format!(": {}:{}:{}: {}", problem.file, problem.line, problem.column, problem.what)
+                });
+                Health::new(Status::Degraded, format!("a newer version of the scripts was refused{first}"))
+                    .next("mend the script; the last good version goes on")
+            }
+        };
+        health.with("scripts", current.hash.as_str())
+    }
+
+    fn metrics(&self, page: &mut Page) {
+        let (views, listeners) = self.hub.counts();
+        let dashboards = self.layouts.borrow().current.dashboards.len();
+        page.gauge("infralogs_dashboards", "Dashboards the scripts declare.", &[], dashboards as f64);
+        page.gauge("infralogs_dashboard_views", "Different views that are looked at.", &[], views as f64);
+        page.gauge("infralogs_dashboard_pages", "Pages that listen for changes.", &[], listeners as f64);
+    }
+}

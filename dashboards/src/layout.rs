@@ -1,0 +1,98 @@
+//! What the page around the charts needs to know of a dashboard, as JSON.
+
+use infralogs_core::{
+    dashboard::{Answer, Dashboard, Panel, PanelKind},
+    plugin::Document,
+    script::{Problem, Rejected},
+    view::{Shown, View},
+};
+use serde_json::{Value, json};
+
+/// The most problems drawn over a page.
+const PROBLEMS_MAX: usize = 5;
+
+/// Title, rows and panels, each panel with the id of its root.
+pub fn page(shown: &Shown, document: &Document) -> Value {
+    let dashboard: &Dashboard = &shown.dashboard;
+    let mut roots = document.roots.iter();
+    let mut answers = shown.answers.iter();
+    let mut index = 0..;
+    let rows: Vec<Vec<Value>> = dashboard
+        .rows
+        .iter()
+        .map(|row| row.iter().map(|it| panel(it, index.next(), roots.next(), answers.next())).collect())
+        .collect();
+    json!({
+        "name": *dashboard.name,
+        "title": dashboard.title,
+        "last_ms": ms(dashboard.last),
+        "refresh_ms": ms(dashboard.refresh),
+        "picks": dashboard.picks.iter().map(|pick| &**pick).collect::<Vec<_>>(),
+        "rows": rows,
+    })
+}
+
+fn panel(panel: &Panel, index: Option<usize>, root: Option<&String>, answer: Option<&Answer>) -> Value {
+    let trouble = match answer {
+        Some(Answer::Trouble(words)) => Some(words),
+        _ => None,
+    };
+    json!({
+        "index": index,
+        "root": root,
+        "title": panel.title,
+        "kind": kind(panel.kind),
+        "wide": panel.wide,
+        "trouble": trouble,
+        "rows": match answer { Some(Answer::Rows(rows)) => rows.len(), _ => 0 },
+        "follows": panel.follows,
+    })
+}
+
+fn kind(kind: PanelKind) -> &'static str {
+    match kind {
+        PanelKind::Stat { .. } => "stat",
+        PanelKind::Lines { .. } => "lines",
+        PanelKind::Areas { .. } => "areas",
+        PanelKind::Bars => "bars",
+        PanelKind::Heat => "heat",
+        PanelKind::Shares => "shares",
+        PanelKind::Table => "table",
+        PanelKind::Gauges => "gauges",
+        PanelKind::Text => "text",
+    }
+}
+
+/// The window and zone that are shown, in milliseconds since 1970 (UTC).
+pub fn frame(shown: &Shown, view: &View) -> Value {
+    json!({
+        "from": shown.window.from.0 as f64 / 1_000.0,
+        "to": shown.window.to.0 as f64 / 1_000.0,
+        "zone": view.zone.name(),
+        "zone_s": shown.zone_s,
+        "live": view.is_live(),
+        "generation": shown.generation,
+    })
+}
+
+/// What is wrong with scripts that were refused; `null` if nothing is.
+pub fn problem(rejected: Option<&Rejected>) -> Value {
+    let Some(rejected) = rejected else { return Value::Null };
+    let problems: Vec<Value> = rejected.problems.iter().take(PROBLEMS_MAX).map(one_problem).collect();
+    json!({ "problems": problems, "more": rejected.problems.len().saturating_sub(PROBLEMS_MAX) })
+}
+
+fn one_problem(problem: &Problem) -> Value {
+    json!({
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "what": problem.what,
+        "help": problem.help,
+        "source": problem.source,
+    })
+}
+
+fn ms(span: std::time::Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

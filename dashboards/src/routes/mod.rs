@@ -1,0 +1,68 @@
+//! Which path is answered by what.
+
+mod events;
+
+use crate::{State, assets, choices, page, panel, reply};
+use infralogs_core::{Result, time::Time, view::View};
+use infralogs_http::answer;
+use std::borrow::Cow;
+use tide::{Request, Response, StatusCode};
+
+/// All routes.
+pub fn routes(state: State) -> tide::Server<State> {
+    let mut app = tide::with_state(state);
+    app.with(reply::Guard); // outermost: answers that say what went wrong carry the headers too
+    app.with(answer::Errors);
+    app.at("/").get(page::index);
+    app.at("/a/:sum/:name").get(assets::serve);
+    app.at("/d/:name").get(dashboard);
+    app.at("/d/:name/events").get(events::events);
+    app.at("/d/:name/choices/:pick").get(choices::choices);
+    app.at("/d/:name/panel/:file").get(panel::panel);
+    app
+}
+
+/// `/d/<name>` is the page, `/d/<name>.json` what it shows.
+async fn dashboard(request: Request<State>) -> tide::Result {
+    match request.param("name")?.strip_suffix(".json") {
+        Some(name) => {
+            let name = name.to_owned();
+            document(request, &name).await
+        }
+        None => page::dashboard(request).await,
+    }
+}
+
+async fn document(request: Request<State>, name: &str) -> tide::Result {
+    if let Some(missing) = missing(request.state(), name) {
+        return Ok(missing);
+    }
+    let view = view(&request, name)?;
+    let feed = request.state().hub.feed(&view)?;
+    let drawn = feed.draw(parameters(&request).any(|(name, _)| name == "fresh")).await?;
+    Ok(reply::json(&request, &feed.whole(&drawn)))
+}
+
+/// The view a request asks for.
+pub fn view<S>(request: &Request<S>, dashboard: &str) -> Result<View> {
+    let given: Vec<_> = parameters(request).filter(|(name, _)| !is_ours(name)).collect();
+    View::parse(dashboard, given.iter().map(|(name, value)| (&**name, &**value)), Time::now())
+}
+
+/// Parameters that say how to answer, not what to show.
+fn is_ours(name: &str) -> bool {
+    matches!(name, "after" | "fresh")
+}
+
+/// What stands behind the `?`.
+pub fn parameters<S>(request: &Request<S>) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    request.url().query_pairs()
+}
+
+/// The answer that a dashboard is not there, unless it is.
+pub fn missing(state: &State, name: &str) -> Option<Response> {
+    let definitions = state.layouts.borrow().current.clone();
+    let what = || format!("there is no dashboard `{}`", name.escape_debug());
+    let next = Some("the list of dashboards is at /");
+    definitions.dashboard(name).is_none().then(|| answer::told(StatusCode::NotFound, &what(), next))
+}

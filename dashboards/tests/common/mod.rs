@@ -1,0 +1,54 @@
+//! What the tests of the service share: layouts, a stand-in renderer, and the app asked without a network.
+
+pub mod layout;
+
+use infralogs_core::{
+    Result,
+    dashboard::Answer,
+    definitions::Definitions,
+    plugin::{Document, Renderer, Scene},
+};
+use infralogs_dashboards::{Dashboards, Layouts, Preview};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tide::http::{Method, Request, Response, Url};
+use tokio::sync::watch;
+
+/// Writes titles and row counts; can be patched while the panels' titles stay.
+pub struct Plain;
+
+impl Renderer for Plain {
+    fn render(&self, scene: &Scene<'_>) -> Result<Document> {
+        let panels: Vec<_> = scene.dashboard.rows.iter().flatten().collect();
+        let roots: Vec<String> = panels.iter().map(|panel| panel.title.clone()).collect();
+        let rows: Vec<_> =
+            scene.answers.iter().map(|it| if let Answer::Rows(rows) = it { rows.len() } else { 0 }).collect();
+        let words = json!({ "title": scene.dashboard.title, "rows": rows, "panels": roots });
+        Ok(Document { json: words, roots })
+    }
+    fn patch(&self, from: &Document, to: &Document) -> Option<Value> {
+        (from.roots == to.roots).then(|| json!({ "events": [{ "kind": "Words", "new": to.json["title"] }] }))
+    }
+}
+
+/// An app on made-up rows, and the end that changes its scripts.
+pub fn app() -> (tide::Server<()>, watch::Sender<Layouts>) {
+    let (scripts, layouts) = watch::channel(generation("one", layout::dashboards()));
+    (Dashboards { layouts, store: Arc::new(Preview), renderer: Arc::new(Plain) }.app(), scripts)
+}
+
+/// A generation with these dashboards.
+pub fn generation(hash: &str, dashboards: Vec<Arc<infralogs_core::dashboard::Dashboard>>) -> Layouts {
+    let current = Definitions { hash: hash.into(), dashboards, ..Definitions::default() };
+    Layouts { current: Arc::new(current), rejected: None }
+}
+
+/// Asks the app without a network.
+pub async fn get(app: &tide::Server<()>, path: &str, headers: &[(&str, &str)]) -> Response {
+    let url = Url::parse(&format!("http://dashboards.test{path}")).expect("a path");
+    let mut request = Request::new(Method::Get, url);
+    for (name, value) in headers {
+        request.insert_header(*name, *value);
+    }
+    app.respond(request).await.expect("tide answers")
+}

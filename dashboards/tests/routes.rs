@@ -1,0 +1,144 @@
+//! Every route, asked without a network: what it answers, what it refuses, and what pages are told.
+
+mod common;
+
+use common::{app, generation, get, layout};
+use futures_lite::{AsyncBufReadExt, StreamExt};
+use infralogs_core::{
+    dashboard::Dashboard,
+    script::{Problem, Rejected},
+};
+use infralogs_dashboards::Layouts;
+use serde_json::{Value, json};
+use std::{sync::Arc, time::Duration};
+use tide::http::Response;
+use tokio::time::timeout;
+
+/// Long enough for a slow machine under load.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn each_path_answers_as_it_should() {
+    let (app, _scripts) = app();
+    for (path, status, contains) in [
+        ("/", 200, "Fleet errors"),
+        ("/d/fleet", 200, "<h1>|data-facts="),
+        ("/d/nowhere", 404, "no dashboard `nowhere`"),
+        ("/d/<script>", 404, "no dashboard `%3Cscript%3E`"),
+        ("/d/fleet.json", 200, "\"title\":\"Fleet errors\""),
+        ("/d/fleet.json?last=soon", 400, "no length of time"),
+        ("/d/fleet.json?tz=Nowhere/Else", 400, "no time zone"),
+        ("/d/nowhere.json", 404, "no dashboard"),
+        ("/d/fleet/choices/host", 200, "web-1"),
+        ("/d/fleet/choices/message", 400, "offers no choice"),
+        ("/d/fleet/panel/4.json", 200, "\"columns\""),
+        ("/d/fleet/panel/4.csv", 200, "time,host,count\r\n"),
+        ("/d/fleet/panel/99.csv", 404, ""),
+        ("/d/fleet/panel/8.csv", 503, "no parser writes a table `nowhere`"),
+        ("/d/nowhere/events", 404, "no dashboard"),
+        ("/a/0000000000000000/app.js", 404, ""),
+        ("/health", 200, "2 dashboards are served"),
+        ("/metrics", 200, "infralogs_dashboard_pages"),
+    ] {
+        let mut answer = get(&app, path, &[]).await;
+        let text = answer.body_string().await.unwrap();
+        assert_eq!(u16::from(answer.status()), status, "{path}: {text}");
+        assert!(contains.split('|').any(|part| text.contains(part)), "{path}: {text}");
+        if matches!(path, "/health" | "/metrics") {
+            continue;
+        }
+        let policy = answer.header("content-security-policy").map(|policy| policy.as_str().to_owned());
+        assert!(policy.is_some_and(|policy| policy.contains("script-src 'self';")), "{path}: strict");
+        assert_eq!(answer.header("x-content-type-options").unwrap().as_str(), "nosniff", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn files_are_compressed_and_kept_for_ever() {
+    let (app, _scripts) = app();
+    let page = get(&app, "/d/fleet", &[]).await.body_string().await.unwrap();
+    let paths: Vec<&str> = page.split('"').filter(|part| part.starts_with("/a/")).collect();
+    assert!(paths.iter().any(|path| path.ends_with("/app.js")), "{page}");
+    for path in paths {
+        let answer = get(&app, path, &[("accept-encoding", "gzip, br")]).await;
+        assert_eq!(answer.header("content-encoding").unwrap().as_str(), "br", "{path}");
+        assert!(answer.header("cache-control").unwrap().as_str().contains("immutable"), "{path}");
+        let plain = get(&app, path, &[]).await.body_bytes().await.unwrap();
+        assert!(!plain.is_empty(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_hears_what_changes_and_nothing_twice() {
+    let (app, scripts) = app();
+    let mut whole = get(&app, "/d/fleet.json", &[]).await;
+    let whole: Value = whole.body_json().await.unwrap();
+    let revision = whole["revision"].as_str().unwrap();
+    assert_eq!(whole["page"]["rows"][1][0]["title"], "Errors by host");
+    assert_eq!(whole["problem"], Value::Null);
+
+    let mut events = listen(&app, &format!("/d/fleet/events?after={revision}"), &[]).await;
+    let better = Dashboard { title: "Better".into(), ..layout::fleet() };
+    scripts.send_replace(generation("two", vec![Arc::new(better)]));
+    let event = events.next_with("patch").await;
+    assert_eq!(event["patch"]["events"][0]["new"], "Better");
+    assert_eq!(event["page"]["title"], "Better");
+
+    let rejected = Rejected { problems: vec![problem()] };
+    let last_good = scripts.borrow().current.clone();
+    scripts.send_replace(Layouts { current: last_good.clone(), rejected: Some(Arc::new(rejected)) });
+    let event = events.next_with("problem").await;
+    assert_eq!(event["problem"]["problems"][0]["line"], 7);
+    let id = events.id.clone();
+    scripts.send_replace(Layouts { current: last_good, rejected: None });
+    assert_eq!(events.next_with("problem").await["problem"], Value::Null, "mended");
+
+    let mut back = listen(&app, "/d/fleet/events", &[("last-event-id", &id)]).await;
+    assert_eq!(back.next_with("problem").await, json!({ "problem": null }), "only what came after");
+    let mut lost = listen(&app, "/d/fleet/events", &[("last-event-id", "12")]).await;
+    assert_eq!(lost.next_with("reload").await, json!({ "reload": true }));
+}
+
+fn problem() -> Problem {
+    Problem {
+        file: "dashboards/fleet.rhai".into(),
+        line: 7,
+        column: 3,
+        what: "unknown table `lgos`".into(),
+        help: Some("did you mean `logs`?".into()),
+        source: "  lgos.count()".into(),
+    }
+}
+
+/// The events of one page.
+struct Events {
+    lines: futures_lite::io::Lines<futures_lite::io::BufReader<Response>>,
+    id: String,
+}
+
+async fn listen(app: &tide::Server<()>, path: &str, headers: &[(&str, &str)]) -> Events {
+    let answer = get(app, path, headers).await;
+    assert_eq!(answer.content_type().expect("a type").essence(), "text/event-stream");
+    Events { lines: futures_lite::io::BufReader::new(answer).lines(), id: String::new() }
+}
+
+impl Events {
+    /// The next event that has this key.
+    async fn next_with(&mut self, key: &str) -> Value {
+        let search = async {
+            while let Some(line) = self.lines.next().await {
+                let line = line.expect("the stream goes on");
+                if let Some(id) = line.strip_prefix("id: ") {
+                    self.id = id.to_owned();
+                }
+                let Some(data) = line.strip_prefix("data: ") else { continue };
+                let event: Value = serde_json::from_str(data).expect("JSON");
+                if event.get(key).is_some() {
+                    return event;
+                }
+            }
+            panic!("the stream ended without `{key}`");
+        };
+        timeout(PATIENCE, search).await.expect("an event within the patience")
+    }
+}
