@@ -163,11 +163,11 @@ fn time_range(id: &str, window: Window, zone_s: i32) -> Shared {
 fn time_format() -> Shared {
     let day = Model::new("DatetimeTickFormatter", "shared/day");
     let parts = ["microseconds", "milliseconds", "seconds", "minsec", "minutes", "hourmin", "hours"];
-    let day = day.set_all(parts.map(|part| (part, "%a %e %b".into())));
+    let day = day.set_all(parts.map(|part| (part, "%a %-d %b".into())));
     let day = day.set("days", "%Y").set("months", "%Y").set("years", "").set("hide_repeats", true);
     let format = Model::new("DatetimeTickFormatter", "shared/moment").set("microseconds", "%H:%M:%S.%6N");
     let format = format.set("milliseconds", "%H:%M:%S.%3N").set("seconds", "%H:%M:%S").set("minsec", "%H:%M:%S");
-    let format = format.set("minutes", "%H:%M").set("hourmin", "%H:%M").set("hours", "%H:%M").set("days", "%e %b");
+    let format = format.set("minutes", "%H:%M").set("hourmin", "%H:%M").set("hours", "%H:%M").set("days", "%-d %b");
     format.set("months", "%b %Y").set("years", "%Y").set("context", day).set("context_which", "start").share()
 }
 

@@ -32,9 +32,10 @@ pub(crate) fn css(look: &Look) -> String {
 pub(crate) fn toolbar_css(look: &Look) -> String {
     let Look { muted, raised, edge, .. } = look;
     format!(
-        ":host(.bk-inner){{background:{raised};opacity:.95}}\
-         :host{{--active-border:{muted};--icon-color:{muted};--button-width:26px;--button-height:26px;\
-         --button-color:{edge};border-radius:6px;width:max-content;margin-left:auto}}"
+        ":host(.bk-inner){{background:none;opacity:1;pointer-events:none}}\
+         :host{{--icon-color:{muted};--active-border:{muted};--button-width:26px;--button-height:26px}}\
+         :host>*{{pointer-events:auto;background:{raised};border-top:1px solid {edge};border-bottom:1px solid {edge}}}\
+         .bk-divider.bk-divider{{display:none}}"
     )
 }
 
@@ -196,10 +197,10 @@ pub(crate) fn time_tools(page: &Page<'_>, id: &str, more: Vec<Attr>) -> Model {
     let overlay = overlay.set("visible", false).set("level", "overlay");
     let zoom = Model::new("BoxZoomTool", format!("{id}/zoom")).set("dimensions", "width").set("overlay", overlay);
     let zoom = zoom.share();
-    let wheel = Model::new("WheelZoomTool", format!("{id}/wheel")).set("dimensions", "width");
+    let wheel = Model::new("WheelZoomTool", format!("{id}/wheel")).set("dimensions", "width").set("visible", false);
     let wheel = wheel.set("modifiers", json!({"type": "map", "entries": [["ctrl", true]]})).share();
     let pan = Model::new("PanTool", format!("{id}/pan")).set("dimensions", "width");
-    let cross = Model::new("CrosshairTool", format!("{id}/cross")).set("dimensions", "height");
+    let cross = Model::new("CrosshairTool", format!("{id}/cross")).set("dimensions", "height").set("visible", false);
     let mut tools: Vec<Attr> = vec![(&zoom).into(), pan.into(), (&wheel).into()];
     tools.push(Model::new("ResetTool", format!("{id}/reset")).into());
     tools.push(cross.set("overlay", &page.crosshair).into());
@@ -217,7 +218,7 @@ pub(crate) fn toolbar(page: &Page<'_>, id: &str, tools: Vec<Attr>) -> Model {
 }
 
 /// A tooltip for this renderer; its formatters by placeholder. It is drawn outside the plot, out of reach of its
-/// style sheets, so it brings its own colours and covers the frame it is put into.
+/// style sheets, so it brings its own colours; the page may style the frame around it, `.bk-Tooltip`.
 pub(crate) fn hover(
     page: &Page<'_>,
     id: &str,
@@ -228,7 +229,8 @@ pub(crate) fn hover(
     let formats = formats.into_iter().map(|(placeholder, name)| (Value::String(placeholder), name.into())).collect();
     let Look { text, card, .. } = page.look;
     let html = format!(
-        "<div style=\"margin:-5px;padding:8px 12px;background:{card};color:{text};font:12px/18px {FONT};\
+        "<div style=\"margin:-5px;padding:8px 12px;background:{card};color:{text};\
+         font:12px/18px {FONT};\
          font-variant-numeric:tabular-nums\">{html}</div>"
     );
     Model::new("HoverTool", format!("{id}/hover"))

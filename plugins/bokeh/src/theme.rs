@@ -9,7 +9,7 @@ pub(crate) const FONT: &str = "Inter, system-ui, sans-serif";
 /// The colours of one theme.
 #[derive(Debug)]
 pub(crate) struct Look {
-    /// Series, told apart also by colour-blind eyes (see `tests/palette.rs`).
+    /// Series, told apart also by colour-blind eyes (see the tests).
     pub series: [&'static str; 8],
     /// Everything that is added up in "others".
     pub others: &'static str,
@@ -35,13 +35,15 @@ pub(crate) struct Look {
     pub warn_fill: &'static str,
     /// Broken.
     pub bad: &'static str,
+    /// Worse than broken: critical and beyond.
+    pub fatal: &'static str,
     /// Marks over time panels.
     pub mark: &'static str,
 }
 
 /// Dark text on light.
 pub(crate) static LIGHT: Look = Look {
-    series: ["#2f6fde", "#e08a00", "#0f9b8e", "#d6457a", "#7a5bd6", "#5b8c1f", "#3aa6dd", "#a0623a"],
+    series: ["#3967dc", "#d0881c", "#229f98", "#b3246a", "#9681f0", "#55790e", "#224a8d", "#a0685c"],
     others: "#9aa5b1",
     heat: ["#eef2f7", "#d3e3f4", "#a9cdea", "#73b0dc", "#438fc9", "#2470b3", "#155592", "#0e3d6f", "#08264a"],
     text: "#1c2733",
@@ -50,16 +52,17 @@ pub(crate) static LIGHT: Look = Look {
     card: "#ffffff",
     edge: "#d8dee6",
     raised: "#f3f6fa",
-    good: "#0b8a6a",
+    good: "#08795d",
     warn: "#a86400",
     warn_fill: "#e59a10",
     bad: "#cf2f3f",
+    fatal: "#8a1f96",
     mark: "#6b4fc4",
 };
 
 /// Light text on dark.
 pub(crate) static DARK: Look = Look {
-    series: ["#5b9df9", "#f2a93b", "#2fc7b0", "#f4719c", "#a98bfa", "#a4d45a", "#7cd3f7", "#d39a72"],
+    series: ["#6191f0", "#f2b248", "#45d3b2", "#ee5a9f", "#c2adfa", "#97982a", "#9ee2f9", "#d18c71"],
     others: "#6d7a88",
     heat: ["#1d2530", "#26304f", "#3f2f6b", "#6b2f7a", "#9c3374", "#cb4160", "#ee6447", "#fb9a47", "#fcdb7a"],
     text: "#e3e9f0",
@@ -72,6 +75,7 @@ pub(crate) static DARK: Look = Look {
     warn: "#f0b03f",
     warn_fill: "#f0b03f",
     bad: "#ff6b70",
+    fatal: "#df86f7",
     mark: "#b7a3ff",
 };
 
@@ -97,7 +101,7 @@ impl Look {
     /// The colour of a level by its word.
     pub(crate) fn level(&self, word: &str) -> Option<&'static str> {
         match word {
-            "emergency" | "alert" | "critical" | "emerg" | "crit" | "fatal" => Some(self.series[3]),
+            "emergency" | "alert" | "critical" | "emerg" | "crit" | "fatal" => Some(self.fatal),
             "error" | "err" => Some(self.bad),
             "warning" | "warn" => Some(self.warn_fill),
             "notice" => Some(self.series[2]),
@@ -134,3 +138,6 @@ pub(crate) fn channels(colour: &str) -> [f64; 3] {
     let code = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or(0x80_80_80);
     [code >> 16 & 0xff, code >> 8 & 0xff, code & 0xff].map(f64::from)
 }
+
+#[cfg(test)]
+mod tests;

@@ -72,6 +72,7 @@ fn block(page: &Page<'_>, spot: &Spot<'_>, html: String) -> Shared {
         .set("text", html)
         .set("disable_math", true)
         .set("sizing_mode", "stretch_width")
+        .set("margin", 0)
         .set("stylesheets", vec![&page.styles.gauges])
         .share()
 }

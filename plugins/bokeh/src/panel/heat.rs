@@ -132,7 +132,7 @@ fn with_cells(page: &Page<'_>, spot: &Spot<'_>, cells: &Cells, note: Note<'_>) -
     let cell = cell.set("fill_color", mapped("value", &mapper)).set("line_color", value(Value::Null));
     let drawn = plot::glyph(id, "cells", &source, cell).share();
     let tooltip = match cells.times {
-        Some(_) => "<b>@{row}</b> @{x}{%a %e %b %H:%M}<br>@{text}",
+        Some(_) => "<b>@{row}</b> @{x}{%a %-d %b %H:%M}<br>@{text}",
         None => "<b>@{row} @{column}</b><br>@{text}",
     };
     let formats = cells.times.iter().map(|_| ("@{x}".to_owned(), "datetime")).collect();

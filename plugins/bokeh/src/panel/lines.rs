@@ -6,7 +6,7 @@ use crate::{
     model::{Attr, Model, Shared, computed, field, value},
     page::{Page, Spot},
     plot::{self, LegendEntry, Note},
-    series::Chart,
+    series::{Chart, Series},
     unit::{self, Scale},
 };
 use infralogs_core::{dashboard::PanelKind, table::Rows};
@@ -110,9 +110,18 @@ impl<'a> Drawing<'a> {
         for series in &self.chart.series {
             let values: Vec<f64> = series.values.iter().map(|value| unit::figures(value / self.scale.divide)).collect();
             columns.extend(self.scale.written(&series.word, &values).map(|(name, texts)| (name, texts.into())));
+            if self.style == Style::Areas && has_gaps(series) {
+                let filled = values.iter().map(|value| if value.is_nan() { 0.0 } else { *value }).collect();
+                columns.push((self.area_column(series), Attr::Numbers(filled)));
+            }
             columns.push((series.word.clone(), Attr::Numbers(values)));
         }
         plot::source(self.id(), columns)
+    }
+
+    /// The column an area is filled up to: down to zero in gaps, which BokehJS would fill across.
+    fn area_column(&self, series: &Series) -> String {
+        if has_gaps(series) { format!("{}~area", series.word) } else { series.word.clone() }
     }
 
     /// The renderers of each series.
@@ -126,20 +135,22 @@ impl<'a> Drawing<'a> {
                 let fields: Vec<&str> = self.chart.series[..=place].iter().map(|one| one.word.as_str()).collect();
                 Model::new("Stack", format!("{id}/stack/{word}")).set("fields", fields).share()
             });
-            let top = stack.as_ref().map_or_else(|| field(word), computed);
+            let top = stack.as_ref().map_or_else(|| field(&self.area_column(series)), computed);
             let mut renderers = Vec::new();
             if self.style != Style::Lines {
-                let alpha = if self.style == Style::Stacked { 0.84 } else { 0.18 };
+                let alpha = if self.style == Style::Stacked { 0.88 } else { 0.16 };
                 let bottom = below.as_ref().map_or_else(|| value(0), computed);
                 let area = Model::new("VArea", format!("{id}/area/{word}/glyph")).set("x", field(TIME));
-                let area = area.set("y1", bottom).set("y2", top.clone()).set("fill_color", colour);
+                let area = area.set("y1", bottom).set("y2", top).set("fill_color", colour);
                 let area = area.set("fill_alpha", alpha);
                 renderers.push(plot::glyph(id, &format!("area/{word}"), source, area).share());
             }
-            let line = Model::new("Line", format!("{id}/line/{word}/glyph")).set("x", field(TIME));
-            let line = line.set("y", top).set("line_color", colour).set("line_join", "round");
-            let line = line.set("line_width", if self.style == Style::Lines { 1.8 } else { 1.4 });
-            renderers.push(plot::glyph(id, &format!("line/{word}"), source, line).share());
+            if self.style != Style::Stacked {
+                let line = Model::new("Line", format!("{id}/line/{word}/glyph")).set("x", field(TIME));
+                let line = line.set("y", field(word)).set("line_color", colour).set("line_join", "round");
+                let line = line.set("line_width", if self.style == Style::Lines { 1.8 } else { 1.4 });
+                renderers.push(plot::glyph(id, &format!("line/{word}"), source, line).share());
+            }
             below = stack;
             drawn.push(renderers);
         }
@@ -174,7 +185,7 @@ impl<'a> Drawing<'a> {
 
     /// One name per series. It is there even when not seen: BokehJS can't add a legend to an open plot.
     fn legend(&self, series: &[Vec<Shared>]) -> Vec<Model> {
-        let entry = |(one, renderers): (&crate::series::Series, &Vec<Shared>)| LegendEntry {
+        let entry = |(one, renderers): (&Series, &Vec<Shared>)| LegendEntry {
             word: one.word.clone(),
             name: shorten(&one.name, NAME_LENGTH_MAX),
             renderers: renderers.clone(),
@@ -186,9 +197,9 @@ impl<'a> Drawing<'a> {
     /// The moment, then every series with its colour, the topmost first.
     fn hover(&self, hit: &Shared) -> Model {
         let moment = match self.every {
-            Some(every) if every >= Duration::from_secs(86_400) => "%a %e %b %Y",
-            Some(every) if every >= Duration::from_secs(60) => "%a %e %b %H:%M",
-            _ => "%a %e %b %H:%M:%S",
+            Some(every) if every >= Duration::from_secs(86_400) => "%a %-d %b %Y",
+            Some(every) if every >= Duration::from_secs(60) => "%a %-d %b %H:%M",
+            _ => "%a %-d %b %H:%M:%S",
         };
         let muted = self.page.look.muted;
         let mut html = format!(
@@ -220,7 +231,7 @@ impl<'a> Drawing<'a> {
     fn spoken(&self) -> String {
         const SPOKEN_MAX: usize = 6;
         let panel = self.spot.panel;
-        let finite = |series: &crate::series::Series| {
+        let finite = |series: &Series| {
             let mut values = series.values.iter().copied().filter(|value| value.is_finite());
             let (largest, last) = (values.clone().fold(f64::NEG_INFINITY, f64::max), values.next_back()?);
             let [largest, last] = [largest, last].map(|value| unit::text(&panel.unit, value));
@@ -232,4 +243,9 @@ impl<'a> Drawing<'a> {
             false => format!("{}, chart over time. {}", panel.title, series.join("; ")),
         }
     }
+}
+
+/// Whether a number is missing.
+fn has_gaps(series: &Series) -> bool {
+    series.values.iter().any(|value| value.is_nan())
 }

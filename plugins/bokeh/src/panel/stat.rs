@@ -129,6 +129,7 @@ fn block(page: &Page<'_>, spot: &Spot<'_>, state: State, inside: &str, spoken: &
         .set("text", text)
         .set("disable_math", true)
         .set("sizing_mode", "stretch_width")
+        .set("margin", 0)
         .set("height", spot.height)
         .set("stylesheets", vec![&page.styles.stat])
         .share()

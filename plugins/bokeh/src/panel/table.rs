@@ -70,6 +70,7 @@ fn with_columns(
         .set("source", plot::source(&spot.id, data))
         .set("columns", columns)
         .set("sizing_mode", "stretch_width")
+        .set("margin", 0)
         .set("height", spot.height)
         .set("row_height", 30)
         .set("index_position", Value::Null)

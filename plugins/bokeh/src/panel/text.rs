@@ -20,6 +20,7 @@ pub(crate) fn draw(page: &Page<'_>, spot: &Spot<'_>) -> Shared {
         .set("text", format!("<div style=\"color:{}\">{}</div>", look.text, markup(words)))
         .set("disable_math", true)
         .set("sizing_mode", "stretch_width")
+        .set("margin", 0)
         .set("stylesheets", vec![Model::new("InlineStyleSheet", format!("{}/style", spot.id)).set("css", css)])
         .share()
 }

@@ -22,6 +22,8 @@ const css = `
   main { display: grid; grid-template-columns: repeat(12, 1fr); gap: 16px }
   .card { background: #fff; border: 1px solid #e3e8ee; border-radius: 12px; padding: 12px 16px; min-width: 0 }
   .dark .card { background: #171d25; border-color: #232c37 }
+  .bk-Tooltip { border-radius: 8px; border: 1px solid #d8dee6; box-shadow: 0 6px 20px #0003 }
+  .dark ~ .bk-Tooltip, .dark .bk-Tooltip { border-color: #2f3a47 }
   h2 { font-size: 13px; font-weight: 600; margin: 0 0 8px; opacity: .8 }`;
 
 // What the page does: a card with a heading for each root, then all roots embedded at once.
@@ -51,7 +53,7 @@ const server = http.createServer((request, response) => {
   const name = path.basename(new URL(request.url, 'http://x').pathname);
   const files = { '': ['text/html', page], 'page.css': ['text/css', css], 'app.js': ['text/javascript', app] };
   const [type, body] = files[name] ?? ['text/javascript', scripts.includes(name) ? fs.readFileSync(path.join(bokeh, name)) : ''];
-  response.writeHead(200, { 'content-type': `${type}; charset=utf-8`, 'content-security-policy': csp });
+  response.writeHead(200, { 'content-type': `${type}; charset=utf-8`, 'content-security-policy': csp, 'cache-control': 'max-age=3600' });
   response.end(body);
 });
 await new Promise(done => server.listen(0, '127.0.0.1', done));
@@ -59,25 +61,28 @@ const address = `http://127.0.0.1:${server.address().port}/`;
 
 const executablePath = process.env.INFRALOGS_CHROMIUM ?? '/usr/bin/chromium';
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-quic'] });
+const tab = await browser.newPage();
+let messages = [];
+tab.on('console', message => messages.push(`${message.type()}: ${message.text()}`));
+tab.on('pageerror', error => messages.push(`error: ${error.message}`));
+tab.on('requestfailed', request => messages.push(`failed: ${request.url()}`));
+tab.on('dialog', dialog => { messages.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
 const report = {};
 for (const task of JSON.parse(fs.readFileSync(tasksFile))) {
-  report[task.name] = await draw(task);
+  messages = [];
+  report[task.name] = { messages, ...await draw(task) };
 }
 await browser.close();
 server.close();
 console.log(JSON.stringify(report));
 
 async function draw(task) {
-  const tab = await browser.newPage({ viewport: { width: task.width ?? 1280, height: 900 } });
-  const messages = [];
-  tab.on('console', message => messages.push(`${message.type()}: ${message.text()}`));
-  tab.on('pageerror', error => messages.push(`error: ${error.message}`));
-  tab.on('requestfailed', request => messages.push(`failed: ${request.url()}`));
-  tab.on('dialog', dialog => { messages.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
+  await tab.setViewportSize({ width: task.width ?? 1280, height: 900 });
+  await tab.mouse.move(0, 0);
   await tab.goto(address);
   await tab.evaluate(theme => document.body.classList.add(theme), task.theme);
   const { document: doc, layout } = JSON.parse(fs.readFileSync(task.document));
-  const said = { messages };
+  const said = {};
   await tab.evaluate(([doc, layout]) => window.show(doc, layout), [doc, layout]);
   said.roots = await tab.evaluate(() => shown.roots().filter(root => {
     const box = Bokeh.index.get_by_id(root.id)?.el.getBoundingClientRect();
@@ -93,7 +98,6 @@ async function draw(task) {
   if (task.hover) said.hover = await hover(tab, task.hover);
   said.texts = await tab.evaluate(texts);
   if (task.shot) await tab.screenshot({ path: task.shot, fullPage: true });
-  await tab.close();
   return said;
 }
 
