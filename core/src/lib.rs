@@ -14,6 +14,7 @@ pub mod inventory;
 pub mod query;
 pub mod rule;
 pub mod schedule;
+pub(crate) mod suggest;
 pub mod table;
 pub mod tables;
 pub mod time;

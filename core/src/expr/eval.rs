@@ -52,7 +52,11 @@ fn text<'v>(value: &'v Value<'_>) -> Option<&'v str> {
 }
 
 fn compare(how: Compare, a: &Value<'_>, b: &Value<'_>) -> bool {
-    let order = a.compare(b);
+    order_is(how, a.compare(b))
+}
+
+/// What an order means to a comparison; `None`: the two can't be compared.
+pub(super) fn order_is(how: Compare, order: Option<Ordering>) -> bool {
     match how {
         Compare::Ne => order != Some(Ordering::Equal),
         Compare::Eq => order == Some(Ordering::Equal),
@@ -63,7 +67,7 @@ fn compare(how: Compare, a: &Value<'_>, b: &Value<'_>) -> bool {
     }
 }
 
-fn arithmetic<'a>(how: Arithmetic, a: Value<'a>, b: Value<'a>) -> Value<'a> {
+pub(super) fn arithmetic<'a>(how: Arithmetic, a: Value<'a>, b: Value<'a>) -> Value<'a> {
     use Arithmetic::{Add, Div, Mul, Rem, Sub};
     match (a, b) {
         (Value::Int(a), Value::Int(b)) => match how {
@@ -103,7 +107,7 @@ fn call(function: Function, value: Value<'_>) -> Value<'_> {
         (Function::Trim, Value::Text(Cow::Owned(t))) => Value::Text(Cow::Owned(t.trim_ascii().to_owned())),
         (Function::Len, Value::Text(t)) => Value::Int(t.len() as i64),
         (Function::Int, Value::Int(i)) => Value::Int(i),
-        (Function::Int, Value::Float(f)) if f.abs() < 9e18 => Value::Int(f as i64),
+        (Function::Int, Value::Float(f)) => int_of(f).map_or(Value::Missing, Value::Int),
         (Function::Int, Value::Text(t)) => t.parse().map_or(Value::Missing, Value::Int),
         (Function::Float, Value::Float(f)) => Value::Float(f),
         (Function::Float, Value::Int(i)) => Value::Float(i as f64),
@@ -116,4 +120,9 @@ fn call(function: Function, value: Value<'_>) -> Value<'_> {
         (Function::Text, Value::Bool(b)) => Value::text(if b { "true" } else { "false" }),
         _ => Value::Missing,
     }
+}
+
+/// A float cut off, where it fits.
+pub(super) fn int_of(float: f64) -> Option<i64> {
+    (float.abs() < 9e18).then_some(float as i64)
 }

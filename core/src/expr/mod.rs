@@ -5,9 +5,14 @@
 //! ints and floats compare exactly; text never equals a number; arithmetic with a missing value,
 //! text, an overflow or a division by zero is missing.
 
+pub(crate) mod compiled;
 mod eval;
+mod show;
+pub(crate) mod slots;
+mod types;
 
 pub use eval::eval;
+pub use types::column_type;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 

@@ -1,16 +1,41 @@
 //! Declared parsers compiled into plans that run over borrowed bytes into columnar rows.
+//!
+//! A parser's extractors are tried in order. One *fits* when the text has its shape and every piece is of its type.
+//! A piece of another type (`{port:int}` where the text is `abc`) lets the next extractor try; if none fits, the
+//! record *failed*, with the reason of the first that had the shape, and goes to quarantine. A text that has no
+//! extractor's shape is *unmatched*: counted, and with `.strict()` quarantined too.
 
+mod access;
+mod compile;
+mod convert;
+mod csv;
+mod dissect;
+mod entry_fields;
+mod extractors;
+mod json;
+mod lines;
+mod logfmt;
+mod mismatch;
+mod one;
+mod piece;
+mod plan;
+mod reader;
+mod record;
+mod scan;
 pub mod spec;
+mod syslog;
+mod table;
+mod time_format;
+mod unescape;
+mod verbose;
 
 use crate::{
-    entry::{Entries, Entry},
-    error::Result,
+    error::Error,
     table::{ParsedRows, Quarantined, TableDef},
-    time::Time,
     value::Value,
 };
 use spec::ParserSpec;
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// A compiled parser.
 #[derive(Debug)]
@@ -19,6 +44,39 @@ pub struct Parser {
     pub spec: ParserSpec,
     /// Where its rows go, with the types of its columns.
     pub table: Arc<TableDef>,
+    program: compile::Program,
+}
+
+/// One thing wrong with a declared parser.
+#[derive(Debug)]
+pub struct Flaw {
+    /// Which part of the declaration.
+    pub part: Part,
+    /// The byte of an extractor's pattern, where that is known.
+    pub offset: Option<usize>,
+    /// What is wrong and what is known; its place is the parser's.
+    pub error: Error,
+}
+
+/// A part of a parser's declaration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// `.from`
+    From,
+    /// `.input`
+    Input,
+    /// `.lines`
+    Lines,
+    /// An extractor, by its number from 0.
+    Extractor(usize),
+    /// A step, by its number from 0.
+    Step(usize),
+    /// `.columns`, or what would be columns without it.
+    Columns,
+    /// `.into`
+    Table,
+    /// An example, by its number from 0.
+    Example(usize),
 }
 
 /// What one parser made of one entry.
@@ -41,17 +99,21 @@ pub enum Outcome {
 pub struct Parsed {
     /// One for each parser that made rows.
     pub rows: Vec<ParsedRows>,
-    /// What matched and then failed.
+    /// What matched and then failed, by entry.
     pub quarantined: Vec<Quarantined>,
     /// One for each parser, in the plan's order.
     pub counts: Vec<Counts>,
+    /// Parsers whose closure was cut so often that it rested for the rest of the batch.
+    pub resting: Vec<Arc<str>>,
 }
 
-/// What became of the entries a parser was shown.
+/// What became of the entries a parser was shown: `selected` is the sum of the others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Counts {
     pub selected: u64,
+    /// Lines that were added to an earlier entry's record.
+    pub joined: u64,
     pub matched: u64,
     pub unmatched: u64,
     pub dropped: u64,
@@ -63,28 +125,28 @@ pub struct Counts {
 pub struct Plan {
     /// In order of their names.
     pub parsers: Vec<Arc<Parser>>,
+    seats: Vec<plan::Seat>,
+    wanted: entry_fields::Wanted,
 }
 
-impl Parser {
-    /// Checks and compiles. Every problem found is in the answer: what is wrong and what is known.
-    pub fn compile(_spec: ParserSpec) -> Result<Self, Vec<crate::Error>> {
-        Err(vec![crate::Error::failed("parsers are not compiled yet")])
+impl Flaw {
+    pub(crate) fn new(part: Part, error: Error) -> Self {
+        Self { part, offset: None, error }
     }
 
-    /// Runs on one entry alone (the dry run and examples).
-    pub fn run(&self, _entry: &Entry<'_>, _now: Time) -> Outcome {
-        Outcome::Unselected
+    fn at(mut self, place: &str) -> Self {
+        self.error = self.error.at(place);
+        self
     }
 }
 
-impl Plan {
-    /// Parsers that run together.
-    pub fn new(parsers: Vec<Arc<Parser>>) -> Self {
-        Self { parsers }
-    }
-
-    /// Runs all parsers over all entries. Never fails: what can't be parsed is counted or quarantined.
-    pub fn run(&self, _entries: &Entries, _now: Time) -> Parsed {
-        Parsed::default()
+/// A value as a message shows it.
+fn text_of<'v>(value: &'v Value<'_>) -> Cow<'v, str> {
+    match value {
+        Value::Missing => Cow::Borrowed("nothing"),
+        Value::Bool(b) => Cow::Borrowed(if *b { "true" } else { "false" }),
+        Value::Int(i) => Cow::Owned(i.to_string()),
+        Value::Float(f) => Cow::Owned(f.to_string()),
+        Value::Text(text) => Cow::Borrowed(text),
     }
 }

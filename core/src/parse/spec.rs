@@ -102,6 +102,30 @@ pub enum FieldType {
 }
 
 impl FieldType {
+    /// A type by the name scripts use: `int`, `time(%d/%b/%Y)`, `flag(invalid user )`; `time` alone is RFC 3339.
+    pub fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "text" => Self::Text,
+            "int" => Self::Int,
+            "float" => Self::Float,
+            "bool" => Self::Bool,
+            "ip" => Self::Ip,
+            "time" => Self::Time("rfc3339".into()),
+            "duration" => Self::Duration,
+            "bytes" => Self::Bytes,
+            _ => match name.strip_suffix(')')?.split_once('(')? {
+                ("time", format) => Self::Time(format.into()),
+                ("flag", text) => Self::Flag(text.into()),
+                _ => return None,
+            },
+        })
+    }
+
+    /// The names of all types, for messages.
+    pub fn known() -> &'static str {
+        "types are text, int, float, bool, ip, time, time(format), duration, bytes, flag(text)"
+    }
+
     /// The column it makes.
     pub fn column(&self) -> ColumnType {
         match self {

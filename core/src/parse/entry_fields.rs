@@ -1,0 +1,158 @@
+//! An entry's own fields as parsers read them: all that are wanted are found in one pass over the entry.
+
+use crate::{
+    entry::Entry,
+    expr::{
+        LEVELS,
+        slots::{Slot, Slots},
+    },
+    fields::{ENTRY_FIELDS, journal_names},
+    table::ColumnType,
+};
+use std::sync::Arc;
+
+/// Journal fields that are looked for, each with its number.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    names: Vec<Arc<str>>,
+    /// By a hash of the name: the numbers of the names that have it.
+    buckets: Vec<Vec<u16>>,
+}
+
+/// The values of the wanted fields of one entry, by their numbers: the first of each name.
+pub(crate) type Found<'a> = Vec<Option<&'a [u8]>>;
+
+const BUCKETS: usize = 256;
+
+fn bucket(name: &[u8]) -> usize {
+    let byte = |at: usize| name.get(at).copied().map_or(0, usize::from);
+    let middle = byte(name.len() / 2);
+    let last = byte(name.len().wrapping_sub(1));
+    (name.len() * 31 + byte(1) * 7 + middle * 13 + last) % BUCKETS
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self { names: Vec::new(), buckets: vec![Vec::new(); BUCKETS] }
+    }
+}
+
+impl Wanted {
+    /// The number of a journal field, from now on looked for.
+    pub fn add(&mut self, name: &str) -> u16 {
+        if let Some(at) = self.names.iter().position(|own| **own == *name) {
+            return at as u16;
+        }
+        let number = self.names.len() as u16;
+        self.names.push(name.into());
+        self.buckets[bucket(name.as_bytes())].push(number);
+        number
+    }
+
+    /// Looks through an entry once.
+    pub fn find<'a>(&self, entry: &Entry<'a>, found: &mut Found<'a>) {
+        found.clear();
+        found.resize(self.names.len(), None);
+        for (name, value) in entry.fields() {
+            for number in &self.buckets[bucket(name)] {
+                let number = usize::from(*number);
+                if self.names[number].as_bytes() == name {
+                    found[number].get_or_insert(value);
+                }
+            }
+        }
+    }
+
+    /// A field read by these numbers, read by the numbers of `other`.
+    pub fn moved(&self, field: &EntryField, other: &mut Self) -> EntryField {
+        let sources = field.sources.iter().map(|source| other.add(&self.names[usize::from(*source)])).collect();
+        EntryField { how: field.how, sources }
+    }
+}
+
+/// An entry's field by the name scripts use, as [`crate::fields::read`] reads it.
+#[derive(Debug, Clone)]
+pub(crate) struct EntryField {
+    how: How,
+    /// Numbers of the journal fields it may be read from, best first.
+    sources: Vec<u16>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum How {
+    Time,
+    Priority,
+    Level,
+    Number,
+    Service,
+    Text,
+}
+
+impl EntryField {
+    pub fn new(name: &str, wanted: &mut Wanted) -> Self {
+        let how = match name {
+            "time" => How::Time,
+            "priority" => How::Priority,
+            "level" => How::Level,
+            "pid" => How::Number,
+            "service" => How::Service,
+            _ => How::Text,
+        };
+        let sources = if ENTRY_FIELDS.contains(&name) {
+            journal_names(name).iter().map(|journal| wanted.add(journal)).collect()
+        } else {
+            vec![wanted.add(name)]
+        };
+        Self { how, sources }
+    }
+
+    /// The bytes it is read from.
+    pub fn bytes<'a>(&self, found: &[Option<&'a [u8]>]) -> Option<&'a [u8]> {
+        self.sources.iter().find_map(|source| found.get(usize::from(*source)).copied().flatten())
+    }
+
+    /// Its value.
+    pub fn read<'a>(&self, entry: &Entry<'a>, found: &[Option<&'a [u8]>], on: &mut Slots<'a>) -> Slot<'a> {
+        if self.how == How::Time {
+            return Slot::Int(entry.time().0);
+        }
+        let Some(bytes) = self.bytes(found) else { return Slot::Missing };
+        match self.how {
+            How::Number => number(bytes).map_or(Slot::Missing, Slot::Int),
+            How::Priority => priority(bytes).map_or(Slot::Missing, Slot::Int),
+            How::Level => {
+                priority(bytes).and_then(|p| LEVELS.get(p as usize)).map_or(Slot::Missing, |level| Slot::Text(level))
+            }
+            How::Service => text(bytes.strip_suffix(b".service").unwrap_or(bytes), on),
+            _ => text(bytes, on),
+        }
+    }
+}
+
+/// The column an entry's field makes.
+pub(crate) fn entry_field_type(name: &str) -> ColumnType {
+    match name {
+        "time" => ColumnType::Time,
+        "priority" | "pid" => ColumnType::Int,
+        _ => ColumnType::Text,
+    }
+}
+
+/// Text as it stands; bytes that are no UTF-8 are replaced in a copy.
+fn text<'a>(bytes: &'a [u8], on: &mut Slots<'a>) -> Slot<'a> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Slot::Text(text),
+        Err(_) => {
+            let lossy = String::from_utf8_lossy(bytes);
+            on.make(lossy.len(), |made| made.push_str(&lossy))
+        }
+    }
+}
+
+fn number(bytes: &[u8]) -> Option<i64> {
+    std::str::from_utf8(bytes).ok()?.trim_ascii().parse().ok()
+}
+
+fn priority(bytes: &[u8]) -> Option<i64> {
+    number(bytes).filter(|priority| (0..=7).contains(priority))
+}

@@ -1,0 +1,132 @@
+//! Runs a parser on one entry or one text alone: the dry run and the examples of scripts.
+
+use super::{
+    Flaw, Outcome, Parser, Part,
+    entry_fields::Found,
+    piece::Miss,
+    record::{Of, Verdict, Work},
+    spec::{Example, Step},
+    text_of,
+};
+use crate::{
+    cursor::Cursor,
+    entry::{Entries, Entry},
+    error::Error,
+    fields::journal_names,
+    time::Time,
+    value::Value,
+};
+
+impl Parser {
+    /// Runs on one entry alone.
+    pub fn run(&self, entry: &Entry<'_>, now: Time) -> Outcome {
+        self.run_on(entry, now, true)
+    }
+
+    /// Runs on one entry alone as if `.from` wanted it.
+    pub fn run_selected(&self, entry: &Entry<'_>, now: Time) -> Outcome {
+        self.run_on(entry, now, false)
+    }
+
+    /// Runs on a text as if it were the input of an entry that `.from` wants.
+    pub fn run_text(&self, text: &str, now: Time) -> Outcome {
+        let entries = self.entry_of(text, now);
+        self.run_on(&entries.get(0), now, false)
+    }
+
+    /// Checks all examples; those of parsers with closures need the script to be loaded.
+    pub fn check_examples(&self, now: Time) -> Vec<Flaw> {
+        let check = |(nth, example): (usize, &Example)| {
+            let error = self.check_example(example, now)?;
+            Some(Flaw::new(Part::Example(nth), error.at(&example.place)))
+        };
+        self.spec.examples.iter().enumerate().filter_map(check).collect()
+    }
+
+    /// A batch of one entry whose input is this text.
+    fn entry_of(&self, text: &str, now: Time) -> Entries {
+        let input = &*self.spec.input;
+        let journal = journal_names(input).first().copied().unwrap_or(input);
+        let mut entries = Entries::default();
+        entries.push_field(journal.as_bytes(), text.as_bytes());
+        entries.end(Cursor { realtime: now.0.max(0) as u64, ..Cursor::default() });
+        entries
+    }
+
+    fn run_on(&self, entry: &Entry<'_>, now: Time, ask_from: bool) -> Outcome {
+        let mut found = Found::default();
+        self.program.wanted.find(entry, &mut found);
+        let of = Of { entry, found: &found, reads: &self.program.reads };
+        let text = String::from_utf8_lossy(of.reads.input.bytes(&found).unwrap_or_default());
+        let mut work = Work::new(&self.program, now);
+        if !self.selects(of, &mut work) && ask_from {
+            return Outcome::Unselected;
+        }
+        match self.record(&text, of, &mut work) {
+            Verdict::Row => Outcome::Matched(self.row(&work)),
+            Verdict::Unmatched(nth, miss) => Outcome::Unmatched(self.unmatched(nth, miss, &text)),
+            Verdict::Dropped(step) => Outcome::Dropped(self.step_name(step)),
+            Verdict::Failed(reason) | Verdict::Cut(reason) => Outcome::Failed(reason),
+        }
+    }
+
+    fn row(&self, work: &Work<'_>) -> Vec<Value<'static>> {
+        let slot = |emit: &super::compile::Emit| work.slots.values[usize::from(emit.slot)];
+        self.program.columns.iter().map(|emit| work.slots.value(slot(emit)).into_owned()).collect()
+    }
+
+    /// Why no extractor fits.
+    pub(crate) fn unmatched(&self, nth: usize, miss: Miss, text: &str) -> String {
+        let Some(extract) = self.program.extracts.get(nth) else { return "no extractor".into() };
+        let why = extract.explain(miss, text);
+        if self.program.extracts.len() == 1 { why } else { format!("extractor {}: {why}", nth + 1) }
+    }
+
+    /// A step as the script wrote it.
+    pub(crate) fn step_name(&self, nth: usize) -> String {
+        match self.spec.steps.get(nth) {
+            Some(Step::Keep(condition)) => format!("keep({condition})"),
+            Some(Step::Drop(condition)) => format!("drop({condition})"),
+            Some(Step::Set { name, to, .. }) => format!("set(\"{name}\", {to})"),
+            Some(Step::Map { .. }) => "map(|r| …)".into(),
+            None => "no step".into(),
+        }
+    }
+
+    fn check_example(&self, example: &Example, now: Time) -> Option<Error> {
+        let entries = self.entry_of(&example.input, now);
+        let entry = entries.get(0);
+        let mut found = Found::default();
+        self.program.wanted.find(&entry, &mut found);
+        let of = Of { entry: &entry, found: &found, reads: &self.program.reads };
+        let mut work = Work::new(&self.program, now);
+        self.selects(of, &mut work);
+        let verdict = self.record(&example.input, of, &mut work);
+        let failed = match verdict {
+            Verdict::Row => None,
+            Verdict::Unmatched(nth, miss) => Some(self.unmatched(nth, miss, &example.input)),
+            Verdict::Dropped(step) => Some(format!("dropped by {}", self.step_name(step))),
+            Verdict::Failed(reason) | Verdict::Cut(reason) => Some(reason),
+        };
+        match (&example.fields, failed) {
+            (None, None) => Some(Error::invalid("this example must give no row, and gives one")),
+            (None, Some(_)) => None,
+            (Some(_), Some(why)) => Some(Error::invalid(format!("this example gives no row: {why}"))),
+            (Some(fields), None) => fields.iter().find_map(|(name, wanted)| self.differs(name, wanted, &work)),
+        }
+    }
+
+    fn differs(&self, name: &str, wanted: &Value<'_>, work: &Work<'_>) -> Option<Error> {
+        let Some((_, slot, _)) = self.program.fields.iter().find(|(own, ..)| **own == *name) else {
+            let hint = crate::suggest::hint(name, "fields are", self.program.fields.iter().map(|(own, ..)| &**own));
+            return Some(Error::invalid(format!("this example expects a field `{name}`")).help(hint));
+        };
+        let given = work.slots.value(work.slots.values[usize::from(*slot)]);
+        let same =
+            given.is_missing() && wanted.is_missing() || given.compare(wanted) == Some(std::cmp::Ordering::Equal);
+        let text = |value: &Value<'_>| super::piece::shown(&text_of(value));
+        (!same).then(|| {
+            Error::invalid(format!("field `{name}` is `{}` in this example, expected `{}`", text(&given), text(wanted)))
+        })
+    }
+}

@@ -1,0 +1,153 @@
+//! One extractor of a parser: a reader of texts, its fields, and how each is typed.
+
+use super::{
+    access,
+    convert::Reading,
+    csv::Csv,
+    dissect::Dissect,
+    json::Json,
+    logfmt::Logfmt,
+    piece::{Form, Miss, Piece, TEXT_BYTES_MAX, shown},
+    syslog, unescape, verbose,
+};
+use crate::{
+    expr::slots::{Slot, Slots},
+    table::ColumnType,
+    time::Time,
+};
+use regex::{CaptureLocations, Regex};
+use std::sync::Arc;
+
+/// A compiled extractor.
+#[derive(Debug)]
+pub(crate) struct Extract {
+    pub reader: Reader,
+    /// In the order of the reader's pieces.
+    pub fields: Vec<Field>,
+}
+
+/// The kinds of readers.
+#[derive(Debug)]
+pub(crate) enum Reader {
+    Dissect(Dissect),
+    /// The regex, and for each of its groups the piece it fills.
+    Regex(Regex, Vec<Option<u16>>),
+    Json(Json),
+    Logfmt(Logfmt),
+    Csv(Csv),
+    Syslog,
+    Access {
+        common: bool,
+    },
+    Verbose,
+}
+
+/// A field that a reader fills.
+#[derive(Debug)]
+pub(crate) struct Field {
+    pub name: Arc<str>,
+    pub slot: u16,
+    pub kind: ColumnType,
+    pub reading: Reading,
+}
+
+/// What is kept from text to text so that nothing is allocated.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    pub pieces: Vec<Piece>,
+    /// One for each extractor that is a regex and ran.
+    locations: Vec<Option<CaptureLocations>>,
+}
+
+impl Extract {
+    /// Finds the pieces of a text that has this reader's shape; `nth` is its number among the parser's extractors.
+    pub fn read(&self, text: &str, nth: usize, scratch: &mut Scratch) -> Result<(), Miss> {
+        scratch.pieces.clear();
+        scratch.pieces.resize(self.fields.len(), Piece::default());
+        if text.len() > TEXT_BYTES_MAX {
+            return Err(Miss::new(0, 0));
+        }
+        let pieces = &mut scratch.pieces;
+        match &self.reader {
+            Reader::Dissect(dissect) => dissect.read(text, pieces),
+            Reader::Json(json) => json.read(text, pieces),
+            Reader::Logfmt(logfmt) => logfmt.read(text, pieces),
+            Reader::Csv(csv) => csv.read(text, pieces),
+            Reader::Syslog => syslog::read(text, pieces),
+            Reader::Access { common } => access::read(text, *common, pieces),
+            Reader::Verbose => verbose::read(text, pieces),
+            Reader::Regex(regex, groups) => {
+                if scratch.locations.len() <= nth {
+                    scratch.locations.resize(nth + 1, None);
+                }
+                let locations = scratch.locations[nth].get_or_insert_with(|| regex.capture_locations());
+                regex.captures_read(locations, text).ok_or(Miss::new(0, 0))?;
+                for (group, take) in groups.iter().enumerate() {
+                    if let (Some(take), Some((from, to))) = (take, locations.get(group)) {
+                        pieces[usize::from(*take)] = Piece::raw(from, to);
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Types every piece into its slot; the number of the first field that is not of its type.
+    pub fn convert<'a>(&self, text: &'a str, pieces: &[Piece], on: &mut Slots<'a>, clock: Time) -> Result<(), usize> {
+        for (index, (field, piece)) in self.fields.iter().zip(pieces).enumerate() {
+            let slot = match piece.form {
+                Form::Absent => continue,
+                Form::Yes | Form::No if field.reading == Reading::Bool => Slot::Bool(piece.form == Form::Yes),
+                Form::Yes => field.reading.read(Slot::Text("true"), on, clock).ok_or(index)?,
+                Form::No => field.reading.read(Slot::Text("false"), on, clock).ok_or(index)?,
+                Form::Number => Slot::Int(i64::from(piece.from)),
+                Form::Hex => Slot::Int(i64::from_str_radix(piece.of(text), 16).map_err(|_| index)?),
+                Form::Raw => field.reading.read(Slot::Text(piece.of(text)), on, clock).ok_or(index)?,
+                Form::Escaped | Form::Doubled | Form::Indented => {
+                    let made = on.make(piece.of(text).len(), |made| unescape::unescape(*piece, text, made));
+                    field.reading.read(made, on, clock).ok_or(index)?
+                }
+            };
+            on.values[usize::from(field.slot)] = slot;
+        }
+        Ok(())
+    }
+
+    /// Why a text has not this shape.
+    pub fn explain(&self, miss: Miss, text: &str) -> String {
+        let wanted = match &self.reader {
+            Reader::Dissect(dissect) => dissect.wanted(miss).to_owned(),
+            Reader::Json(_) => Json::wanted(miss).to_owned(),
+            Reader::Logfmt(_) => Logfmt::wanted(miss).to_owned(),
+            Reader::Csv(csv) => csv.wanted(miss),
+            Reader::Syslog => syslog::wanted(miss).to_owned(),
+            Reader::Access { .. } => access::wanted(miss).to_owned(),
+            Reader::Verbose => verbose::wanted(miss).to_owned(),
+            Reader::Regex(..) => return "the regular expression does not match".into(),
+        };
+        match text.get(..miss.at).filter(|before| !before.is_empty()) {
+            Some(before) => format!("{wanted} expected after `{}`", shown(tail(before))),
+            None => format!("{wanted} expected at the start"),
+        }
+    }
+
+    /// Why a piece is not of its type.
+    pub fn reason(&self, index: usize, pieces: &[Piece], text: &str) -> String {
+        let (field, piece) = (&self.fields[index], pieces.get(index).copied().unwrap_or_default());
+        format!("field `{}`: `{}` is no {}", field.name, shown(piece.of(text)), described(field))
+    }
+}
+
+fn described(field: &Field) -> String {
+    match (&field.reading, field.kind) {
+        (Reading::Time(_) | Reading::SyslogTime(..), _) => "time of the expected format".into(),
+        (_, kind) => kind.name().into(),
+    }
+}
+
+/// The last characters of a text, enough to find the place.
+fn tail(text: &str) -> &str {
+    const CHARS_MAX: usize = 40;
+    let from = text.char_indices().rev().nth(CHARS_MAX - 1).map_or(0, |(at, _)| at);
+    &text[from..]
+}

@@ -1,0 +1,161 @@
+//! Reads syslog lines: RFC 5424, or RFC 3164 as programs really write it (`<PRI>` and host may be missing).
+
+use super::{
+    piece::{Form, Miss, Piece},
+    scan::{Scan, dashed},
+    spec::FieldType,
+};
+
+/// The fields, in the order of their pieces; named like an entry's own.
+pub(crate) fn fields() -> [(&'static str, FieldType); 9] {
+    [
+        ("facility", FieldType::Int),
+        ("priority", FieldType::Int),
+        ("time", FieldType::Time("syslog".into())),
+        ("host", FieldType::Text),
+        ("identifier", FieldType::Text),
+        ("pid", FieldType::Int),
+        ("message_id", FieldType::Text),
+        ("structured", FieldType::Text),
+        ("message", FieldType::Text),
+    ]
+}
+const TIME: usize = 2;
+const HOST: usize = 3;
+const IDENTIFIER: usize = 4;
+const PID: usize = 5;
+const MESSAGE_ID: usize = 6;
+const STRUCTURED: usize = 7;
+const MESSAGE: usize = 8;
+
+const WANTED: [&str; 4] =
+    ["`<PRI>` with a number up to 191", "a time", "five words after the version", "the end of the structured part"];
+const PRI: u16 = 0;
+const CLOCK: u16 = 1;
+const HEADER: u16 = 2;
+const DATA_END: u16 = 3;
+
+/// Bytes of `Mmm dd hh:mm:ss`.
+const OLD_TIME_BYTES: usize = 15;
+/// The longest tag before `[pid]:`, in bytes; longer words are text.
+const TAG_BYTES_MAX: usize = 128;
+
+/// Fills the nine pieces.
+pub(crate) fn read(text: &str, pieces: &mut [Piece]) -> Result<(), Miss> {
+    let mut scan = Scan::new(text);
+    if scan.skip("<") {
+        let digits = scan.until(b'>', PRI)?;
+        let number = Some(digits.of(text)).filter(|digits| !digits.starts_with('+')).and_then(|d| d.parse().ok());
+        let pri: u32 = number.filter(|pri| *pri <= 191).ok_or(Miss::new(1, PRI))?;
+        pieces[0] = Piece { from: pri / 8, to: 0, form: Form::Number };
+        pieces[1] = Piece { from: pri % 8, to: 0, form: Form::Number };
+    }
+    let is_new =
+        scan.rest().strip_prefix("1 ").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || c == '-'));
+    if is_new { new(&mut scan, pieces) } else { old(&mut scan, pieces) }
+}
+
+/// What was missing, for a message.
+pub(crate) fn wanted(miss: Miss) -> &'static str {
+    WANTED.get(usize::from(miss.wanted)).copied().unwrap_or("")
+}
+
+/// RFC 5424: `1 TIME HOST APP PROCID MSGID [data] text`.
+fn new(scan: &mut Scan<'_>, pieces: &mut [Piece]) -> Result<(), Miss> {
+    scan.at += 2;
+    for index in [TIME, HOST, IDENTIFIER, PID, MESSAGE_ID] {
+        pieces[index] = dashed(scan.until(b' ', HEADER)?, scan.text);
+    }
+    pieces[PID] = number(pieces[PID], scan.text);
+    let from = scan.at;
+    if !scan.skip("-") {
+        while scan.rest().starts_with('[') {
+            scan.at = data_end(scan).ok_or(scan.miss(DATA_END))?;
+        }
+        if scan.at == from {
+            return Err(scan.miss(DATA_END));
+        }
+        pieces[STRUCTURED] = Piece::raw(from, scan.at);
+    }
+    if !scan.rest().is_empty() {
+        scan.expect(" ", DATA_END)?;
+        scan.skip("\u{feff}");
+        pieces[MESSAGE] = Piece::raw(scan.at, scan.text.len());
+    }
+    Ok(())
+}
+
+/// Behind the `]` that closes one element; quoted values may hold `]`, `\` escapes.
+fn data_end(scan: &Scan<'_>) -> Option<usize> {
+    let bytes = scan.text.as_bytes();
+    let mut at = scan.at;
+    let mut quoted = false;
+    loop {
+        match bytes.get(at)? {
+            b'\\' if quoted => at += 1,
+            b'"' => quoted = !quoted,
+            b']' if !quoted => return Some(at + 1),
+            _ => {}
+        }
+        at += 1;
+    }
+}
+
+/// RFC 3164: `Mmm dd hh:mm:ss HOST TAG[PID]: text`; rsyslog writes RFC 3339 times there too.
+fn old(scan: &mut Scan<'_>, pieces: &mut [Piece]) -> Result<(), Miss> {
+    let from = scan.at;
+    if scan.rest().starts_with(|c: char| c.is_ascii_digit()) {
+        pieces[TIME] = scan.until(b' ', CLOCK)?;
+        let time = pieces[TIME].of(scan.text).as_bytes();
+        if time.len() < 20 || time[4] != b'-' {
+            return Err(Miss::new(from, CLOCK));
+        }
+    } else {
+        let time = scan.rest().as_bytes().get(..OLD_TIME_BYTES).ok_or(Miss::new(from, CLOCK))?;
+        if time[3] != b' ' || time[6] != b' ' || time[9] != b':' || time[12] != b':' || !time.is_ascii() {
+            return Err(Miss::new(from, CLOCK));
+        }
+        pieces[TIME] = Piece::raw(from, from + OLD_TIME_BYTES);
+        scan.at += OLD_TIME_BYTES;
+        scan.expect(" ", CLOCK)?;
+    }
+    if !tag(scan, pieces) {
+        let length = memchr::memchr(b' ', scan.rest().as_bytes()).unwrap_or(scan.rest().len());
+        pieces[HOST] = Piece::raw(scan.at, scan.at + length);
+        scan.at += length;
+        scan.skip(" ");
+        tag(scan, pieces);
+    }
+    pieces[MESSAGE] = Piece::raw(scan.at, scan.text.len());
+    Ok(())
+}
+
+/// `TAG:` or `TAG[PID]:` and a space, if they stand here.
+fn tag(scan: &mut Scan<'_>, pieces: &mut [Piece]) -> bool {
+    let bytes = scan.rest().as_bytes();
+    let stops = |byte: &u8| matches!(byte, b' ' | b':' | b'[');
+    let Some(length) = bytes.iter().take(TAG_BYTES_MAX).position(stops).filter(|length| *length > 0) else {
+        return false;
+    };
+    let mut after = length;
+    if bytes[length] == b'[' {
+        let Some(close) = memchr::memchr(b']', &bytes[length..]) else { return false };
+        pieces[PID] = number(Piece::raw(scan.at + length + 1, scan.at + length + close), scan.text);
+        after = length + close + 1;
+    }
+    if bytes.get(after) != Some(&b':') {
+        pieces[PID] = Piece::default();
+        return false;
+    }
+    pieces[IDENTIFIER] = Piece::raw(scan.at, scan.at + length);
+    scan.at += after + 1;
+    scan.skip(" ");
+    true
+}
+
+/// A piece that is not there unless it is a short number.
+fn number(piece: Piece, text: &str) -> Piece {
+    let digits = piece.of(text);
+    let is_number = (1..=10).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { piece } else { Piece::default() }
+}

@@ -1,0 +1,6 @@
+//! The parse engine from outside: declared parsers in, outcomes and rows out.
+
+mod common;
+mod compile;
+mod extract;
+mod steps;
