@@ -6,7 +6,7 @@
 use crate::{
     cursor::Cursor,
     dashboard::{Answer, Dashboard},
-    entry::{Batch, Entries, Gap},
+    entry::{Batch, Entries, Entry, Gap},
     error::{Error, Result},
     id::Id128,
     inventory::Target,
@@ -102,6 +102,23 @@ pub struct Filter {
     pub priority_max: Option<u8>,
     /// `FIELD=value`; several of one field: any of them.
     pub matches: Vec<(String, Vec<u8>)>,
+}
+
+impl Filter {
+    /// Whether everything passes.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+    /// Whether the entry passes.
+    pub fn passes(&self, entry: &Entry<'_>) -> bool {
+        let has = |name: &str, value: &[u8]| entry.fields().any(|(own, is)| own == name.as_bytes() && is == value);
+        let priority = |entry: &Entry<'_>| std::str::from_utf8(entry.field("PRIORITY")?).ok()?.parse::<u8>().ok();
+        (self.units.is_empty() || self.units.iter().any(|unit| has("_SYSTEMD_UNIT", unit.as_bytes())))
+            && self.priority_max.is_none_or(|max| priority(entry).is_some_and(|own| own <= max))
+            && self.matches.iter().all(|(name, value)| {
+                has(name, value) || self.matches.iter().any(|(other, value)| other == name && has(name, value))
+            })
+    }
 }
 
 /// Where entries come from.

@@ -118,6 +118,12 @@ pub fn moves_the_stream(opened: &Opened) {
     assert_eq!(store.checkpoint(&stream(anew.seqnum_id)).expect("checkpoint"), Some(anew));
     assert_eq!(store.last_stream("web-1").expect("stream"), Some(stream(anew.seqnum_id)));
 
+    // A report of the same target has a counter of its own, which is not where its journal goes on.
+    let report = Cursor { seqnum_id: Id128::of(&[b"disk"]), ..old };
+    let disk = Commit { stream: "disk", ..batch::commit(&target, None, report, &none) };
+    assert_eq!(store.commit(&disk).expect("commit"), Committed::Stored { rows: 0 });
+    assert_eq!(store.last_stream("web-1").expect("stream"), Some(stream(anew.seqnum_id)));
+
     // The old stream is read anew by somebody else, who then wants to move onto the new one: lost.
     batch::put(store, "web-1", 0, 1);
     let again = batch::commit(&target, Some(batch::cursor("web-1", 0)), Cursor { seqnum: 5, ..anew }, &none);

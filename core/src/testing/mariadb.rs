@@ -2,7 +2,7 @@
 
 use std::{
     net::TcpListener,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex, PoisonError, Weak,
@@ -43,16 +43,7 @@ impl Server {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
         let options = options.iter().map(|option| (*option).to_owned()).collect();
         let server = Self { folder, port, options, child: Mutex::new(None), databases: AtomicU32::new(0) };
-        let status = Command::new("mariadb-install-db")
-            .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", "--user=root"])
-            .arg(format!("--datadir={}", server.path("data").display()))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        assert!(
-            status.expect("mariadb-install-db: is mariadb-server installed?").success(),
-            "mariadb-install-db failed"
-        );
+        copy(&template(), &server.path("data"));
         server.run();
         server
     }
@@ -113,7 +104,7 @@ impl Server {
     }
 
     /// A file in its folder.
-    pub fn path(&self, name: &str) -> std::path::PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -136,6 +127,38 @@ impl Server {
         match output.status.success() {
             true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
             false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        }
+    }
+}
+
+/// A data folder as `mariadb-install-db` leaves it: made once (it waits for the disk for seconds), then copied.
+fn template() -> PathBuf {
+    let version = Command::new("mariadbd").arg("--version").output().expect("mariadbd: is mariadb-server installed?");
+    let id = crate::id::Id128::of(&[&version.stdout]);
+    let ready = std::env::temp_dir().join(format!("infralogs-mariadb-template-{id}"));
+    if !ready.exists() {
+        let made = tempfile::Builder::new().prefix("infralogs-mariadb-template-").tempdir().expect("a folder");
+        let data = made.path().join("data");
+        let output = Command::new("mariadb-install-db")
+            .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", "--user=root"])
+            .args(["--innodb-log-file-size=16M", &format!("--datadir={}", data.display())])
+            .output()
+            .expect("mariadb-install-db: is mariadb-server installed?");
+        assert!(output.status.success(), "mariadb-install-db: {}", String::from_utf8_lossy(&output.stderr));
+        // Whoever is first: all are alike.
+        let _ = std::fs::rename(data, &ready);
+    }
+    ready
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let (entry, name) = entry.map(|entry| (entry.path(), entry.file_name())).expect("a file");
+        if entry.is_dir() {
+            copy(&entry, &to.join(name));
+        } else {
+            std::fs::copy(&entry, to.join(name)).expect("copied");
         }
     }
 }

@@ -9,7 +9,7 @@ use infralogs_core::{
     cursor::Cursor,
     error::Result,
     inventory::Target,
-    plugin::{Commit, Committed},
+    plugin::{Commit, Committed, LOGS},
     sql::write,
     time::Time,
 };
@@ -83,7 +83,8 @@ fn upsert_agent(session: &mut Session, commit: &Commit<'_>) -> Result<()> {
     let sql = "
         INSERT INTO agents (time, host, url, machine, seqnum_id, last_seen, last_entry, lag_ms, entries, dropped, unreadable)
         VALUES (:at, :host, :url, :machine, :stream, :at, :last, :lag, :entries, :dropped, :unreadable)
-        ON DUPLICATE KEY UPDATE time = :at, url = :url, machine = :machine, seqnum_id = :stream, last_seen = :at,
+        ON DUPLICATE KEY UPDATE time = :at, url = :url, machine = :machine, last_seen = :at,
+            seqnum_id = COALESCE(:stream, seqnum_id),
             last_entry = COALESCE(:last, last_entry), lag_ms = COALESCE(:lag, lag_ms),
             entries = COALESCE(entries, 0) + :entries, dropped = COALESCE(dropped, 0) + :dropped,
             unreadable = COALESCE(unreadable, 0) + :unreadable, last_error = NULL";
@@ -92,7 +93,7 @@ fn upsert_agent(session: &mut Session, commit: &Commit<'_>) -> Result<()> {
         "host" => &*commit.target.name,
         "url" => &commit.target.url,
         "machine" => commit.machine.to_string(),
-        "stream" => commit.next.seqnum_id.to_string(),
+        "stream" => (commit.stream == LOGS).then(|| commit.next.seqnum_id.to_string()),
         "last" => last,
         "lag" => lag,
         "entries" => commit.entries.len(),

@@ -15,7 +15,7 @@ const CONNECTIONS_MAX: usize = 10;
 /// How long one waits for a free connection.
 const TURN_WAIT: Duration = Duration::from_secs(20);
 /// A connection unused for longer is tried before it is used again.
-const TRUSTED: Duration = Duration::from_secs(10);
+const TRUSTED: Duration = Duration::from_millis(250);
 /// A connection unused for longer is closed when the pool is next used.
 const IDLE_MAX: Duration = Duration::from_secs(120);
 
