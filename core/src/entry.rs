@@ -19,21 +19,34 @@ pub const ENTRY_FIELDS_MAX: usize = 1024;
 #[derive(Debug, Clone, Default)]
 pub struct Entries {
     bytes: Vec<u8>,
-    fields: Vec<Field>,
+    fields: Vec<Place>,
     heads: Vec<Head>,
+    logical_bytes: usize,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Field {
+/// Where a field's name and value stand in their batch. Most fields of a journal repeat from entry to entry:
+/// such a field is kept once and pushed again by its place, and who reads the batch may remember what it made
+/// of a place (equal places hold equal bytes).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Place {
     name_at: u32,
     value_at: u32,
     end: u32,
+}
+
+impl Place {
+    /// Tells places of one batch apart; below [`Entries::arena_bytes`].
+    pub fn key(self) -> u32 {
+        self.name_at
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Head {
     cursor: Cursor,
     fields_end: u32,
+    bytes_end: u32,
+    logical_bytes: usize,
 }
 
 impl Entries {
@@ -45,8 +58,12 @@ impl Entries {
     pub fn is_empty(&self) -> bool {
         self.heads.is_empty()
     }
-    /// Bytes held by names and values.
+    /// Bytes of all names and values, those of a field pushed again counted again.
     pub fn bytes(&self) -> usize {
+        self.logical_bytes
+    }
+    /// Bytes really held.
+    pub fn arena_bytes(&self) -> usize {
         self.bytes.len()
     }
     /// Forgets all entries, keeps the memory.
@@ -54,30 +71,46 @@ impl Entries {
         self.bytes.clear();
         self.fields.clear();
         self.heads.clear();
+        self.logical_bytes = 0;
     }
     /// Begins a new entry; the fields pushed from now on are its own once [`Entries::end`] is called.
     pub fn push_field(&mut self, name: &[u8], value: &[u8]) {
+        self.place_field(name, value);
+    }
+    /// Like [`Entries::push_field`], and says where the field stands, for [`Entries::push_again`].
+    pub fn place_field(&mut self, name: &[u8], value: &[u8]) -> Place {
         let name_at = self.bytes.len() as u32;
         self.bytes.extend_from_slice(name);
         let value_at = self.bytes.len() as u32;
         self.bytes.extend_from_slice(value);
-        self.fields.push(Field { name_at, value_at, end: self.bytes.len() as u32 });
+        let place = Place { name_at, value_at, end: self.bytes.len() as u32 };
+        self.fields.push(place);
+        self.logical_bytes += name.len() + value.len();
+        place
+    }
+    /// Pushes a field that this batch already holds, without copying it. Places end with [`Entries::clear`], and
+    /// those of an entry taken back with it.
+    pub fn push_again(&mut self, place: Place) {
+        debug_assert!(place.end as usize <= self.bytes.len(), "a place of another batch");
+        self.fields.push(place);
+        self.logical_bytes += (place.end - place.name_at) as usize;
     }
     /// Ends the entry that the fields pushed since the last end belong to.
     pub fn end(&mut self, cursor: Cursor) {
-        self.heads.push(Head { cursor, fields_end: self.fields.len() as u32 });
+        let fields_end = self.fields.len() as u32;
+        let bytes_end = self.bytes.len() as u32;
+        self.heads.push(Head { cursor, fields_end, bytes_end, logical_bytes: self.logical_bytes });
     }
     /// Takes back the fields pushed since the last end.
     pub fn abandon(&mut self) {
-        let keep = self.heads.last().map_or(0, |head| head.fields_end as usize);
-        if let Some(first) = self.fields.get(keep) {
-            self.bytes.truncate(first.name_at as usize);
-        }
-        self.fields.truncate(keep);
+        let (fields, bytes, logical) =
+            self.heads.last().map_or((0, 0, 0), |head| (head.fields_end, head.bytes_end, head.logical_bytes));
+        self.fields.truncate(fields as usize);
+        self.bytes.truncate(bytes as usize);
+        self.logical_bytes = logical;
     }
     /// Takes back the last whole entry.
     pub fn pop(&mut self) {
-        self.abandon();
         self.heads.pop();
         self.abandon();
     }
@@ -109,11 +142,16 @@ pub struct Entry<'a> {
 impl<'a> Entry<'a> {
     /// Names and values in the order they were written.
     pub fn fields(&self) -> impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
+        self.placed_fields().map(|(_, name, value)| (name, value))
+    }
+    /// Like [`Entry::fields`], each with its place.
+    pub fn placed_fields(&self) -> impl ExactSizeIterator<Item = (Place, &'a [u8], &'a [u8])> + use<'a> {
         let entries = self.entries;
-        entries.fields[self.fields.clone()].iter().map(move |field| {
+        entries.fields[self.fields.clone()].iter().map(move |place| {
             (
-                &entries.bytes[field.name_at as usize..field.value_at as usize],
-                &entries.bytes[field.value_at as usize..field.end as usize],
+                *place,
+                &entries.bytes[place.name_at as usize..place.value_at as usize],
+                &entries.bytes[place.value_at as usize..place.end as usize],
             )
         })
     }
@@ -163,4 +201,33 @@ pub struct Batch {
     pub gaps: Vec<Gap>,
     /// Whether there is more to read at once.
     pub more: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Entry `index` as text.
+    fn text(entries: &Entries, index: usize) -> String {
+        let fields = entries.get(index).fields().map(|(name, value)| [name, b"=", value].concat()).collect::<Vec<_>>();
+        String::from_utf8(fields.join(&b' ')).unwrap()
+    }
+
+    #[test]
+    fn a_field_is_held_once_and_taking_back_leaves_the_rest() {
+        let mut entries = Entries::default();
+        let host = entries.place_field(b"HOST", b"a");
+        entries.end(Cursor::default());
+        entries.push_again(host);
+        entries.push_field(b"N", b"1");
+        entries.end(Cursor::default());
+        assert_eq!((entries.arena_bytes(), entries.bytes()), (7, 12));
+        entries.push_again(host);
+        entries.push_field(b"N", b"2");
+        entries.abandon();
+        assert_eq!((text(&entries, 0), text(&entries, 1)), ("HOST=a".into(), "HOST=a N=1".into()));
+        entries.pop();
+        assert_eq!((entries.len(), entries.arena_bytes(), entries.bytes()), (1, 5, 5));
+        assert_eq!(text(&entries, 0), "HOST=a");
+    }
 }
