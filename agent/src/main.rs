@@ -1,2 +1,77 @@
-//! The agent as a program of its own.
-fn main() {}
+//! `infralogs-agent`: serves this machine's journal to whoever has the token.
+
+use clap::Parser;
+use infralogs_agent::{Agent, disk::Disk};
+use infralogs_core::{Error, Kind, Result};
+use infralogs_http::{Limits, Tokens};
+use infralogs_journal::Journal;
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode, sync::Arc};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+
+/// Serves this machine's journal at /logs to whoever has the token.
+#[derive(Parser)]
+#[command(name = "infralogs-agent", version, about, max_term_width = 100)]
+struct Typed {
+    /// A folder with *.journal files, or one such file, instead of this machine's own journal
+    #[arg(long, value_name = "DIR|FILE")]
+    journal: Option<PathBuf>,
+    /// Where it listens
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7070")]
+    listen: String,
+    /// Tokens that may read, one a line; the first two count, so that one can follow the other
+    #[arg(long, value_name = "FILE")]
+    token_file: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let typed = Typed::parse();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    infralogs_http::install_crypto();
+    let done = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::failed("cannot start threads").because(error))
+        .and_then(|runtime| runtime.block_on(run(typed)));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(if error.kind == Kind::Invalid { 2 } else { 1 })
+        }
+    }
+}
+
+async fn run(typed: Typed) -> Result<()> {
+    let tokens = Tokens::from_file(&typed.token_file)?;
+    let journal = Journal::open(typed.journal.as_deref())?;
+    let disk = Disk::of_this_machine();
+    let listener = infralogs_http::bind(&typed.listen).await?;
+    let address = listener.local_addr().map_or_else(|_| typed.listen.clone(), |address| address.to_string());
+    let agent = Agent::new(Arc::new(move || Ok(Box::new(journal.clone()))), tokens)
+        .disk(Arc::new(move || Ok(Box::new(disk.clone()))));
+    tracing::info!("serving the journal on http://{address}/logs");
+    infralogs_http::serve(listener, agent.app(), Limits::default(), None, on_signal()?).await
+}
+
+/// Becomes true at Ctrl-C or SIGTERM.
+fn on_signal() -> Result<watch::Receiver<bool>> {
+    let cannot = |error| Error::failed("cannot listen for signals").because(error);
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        let _ = stop.send(true);
+    });
+    Ok(stopped)
+}

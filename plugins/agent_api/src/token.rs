@@ -52,7 +52,8 @@ impl Token {
 
 /// The first line that is no comment.
 fn first_line(path: &str) -> Result<Arc<str>> {
-    let cannot = |what: &str| Error::invalid(what.to_owned()).at(path).help("write the agent's token into it, one line");
+    let cannot =
+        |what: &str| Error::invalid(what.to_owned()).at(path).help("write the agent's token into it, one line");
     let size = std::fs::metadata(path).map_err(|error| cannot("cannot read the token file").because(error))?.len();
     if size > FILE_BYTES_MAX {
         return Err(cannot("the token file is too large"));

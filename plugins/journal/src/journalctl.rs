@@ -53,7 +53,9 @@ impl Journalctl {
             .map_err(|error| self.cannot_start(error))?;
         let mut line = Vec::new();
         if let Some(out) = child.stdout.take() {
-            BufReader::new(out.take(LINE_BYTES_MAX)).read_until(b'\n', &mut line).map_err(|error| self.cannot_read(error))?;
+            BufReader::new(out.take(LINE_BYTES_MAX))
+                .read_until(b'\n', &mut line)
+                .map_err(|error| self.cannot_read(error))?;
         }
         let _ = child.kill();
         let _ = child.wait();
@@ -90,7 +92,9 @@ impl Journalctl {
         let _ = child.kill();
         let _ = child.wait();
         fed?;
-        if let Some(said) = said.filter(|said| said.contains("insufficient permissions") || said.contains("not seeing messages")) {
+        if let Some(said) =
+            said.filter(|said| said.contains("insufficient permissions") || said.contains("not seeing messages"))
+        {
             return Err(Error::new(Kind::Denied, "the journal may not be read")
                 .at(&self.name)
                 .because(said.lines().next().unwrap_or_default().to_owned())
