@@ -72,11 +72,19 @@ impl Reading {
             Self::Int => int(text).map(Slot::Int),
             Self::Float => float(text).map(Slot::Float),
             Self::Bool => bool(text).map(Slot::Bool),
-            Self::Time(format) => format.read(text, clock).map(Slot::Int),
-            Self::SyslogTime(old, new) => old.read(text, clock).or_else(|| new.read(text, clock)).map(Slot::Int),
+            Self::Time(_) | Self::SyslogTime(..) => self.time(text, clock).map(Slot::Int),
             Self::Duration => duration_us(text).map(Slot::Int),
             Self::Bytes => bytes(text).map(Slot::Int),
             Self::Ip => ip(slot, on),
+        }
+    }
+
+    /// Reads a time, in microseconds since 1970; what its text lacks is taken to be nearest to `clock`.
+    pub fn time(&self, text: &str, clock: Time) -> Option<i64> {
+        match self {
+            Self::Time(format) => format.read(text, clock),
+            Self::SyslogTime(old, new) => old.read(text, clock).or_else(|| new.read(text, clock)),
+            _ => None,
         }
     }
 }

@@ -12,6 +12,7 @@ mod csv;
 mod dissect;
 mod entry_fields;
 mod extractors;
+pub mod input;
 mod json;
 mod lines;
 mod logfmt;
@@ -26,6 +27,7 @@ pub mod spec;
 mod syslog;
 mod table;
 mod time_format;
+mod trace;
 mod unescape;
 mod verbose;
 
@@ -36,6 +38,7 @@ use crate::{
 };
 use spec::ParserSpec;
 use std::{borrow::Cow, sync::Arc};
+pub use trace::{Ended, Stage};
 
 /// A compiled parser.
 #[derive(Debug)]

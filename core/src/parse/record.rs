@@ -71,9 +71,7 @@ impl Parser {
         if let Some(verdict) = self.extract(text, of.entry.time(), work) {
             return verdict;
         }
-        for (slot, field) in &of.reads.after {
-            work.slots.values[usize::from(*slot)] = field.read(of.entry, of.found, &mut work.slots);
-        }
+        self.load(of, work);
         for (nth, action) in self.program.steps.iter().enumerate() {
             if let Some(verdict) = self.step(nth, action, of, work) {
                 return verdict;
@@ -90,6 +88,13 @@ impl Parser {
             return Verdict::Failed(format!("its steps made more than {MADE_BYTES_MAX} bytes of text"));
         }
         Verdict::Row
+    }
+
+    /// Loads the entry's own fields that steps and columns read.
+    pub(crate) fn load<'a>(&'a self, of: Of<'_, 'a>, work: &mut Work<'a>) {
+        for (slot, field) in &of.reads.after {
+            work.slots.values[usize::from(*slot)] = field.read(of.entry, of.found, &mut work.slots);
+        }
     }
 
     /// Lets the extractors try; `None`: one of them filled the slots, or there are none.

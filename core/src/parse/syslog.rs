@@ -1,13 +1,15 @@
 //! Reads syslog lines: RFC 5424, or RFC 3164 as programs really write it (`<PRI>` and host may be missing).
 
 use super::{
+    convert::Reading,
     piece::{Form, Miss, Piece},
     scan::{Scan, dashed},
     spec::FieldType,
 };
+use crate::time::Time;
 
 /// The fields, in the order of their pieces; named like an entry's own.
-pub(crate) fn fields() -> [(&'static str, FieldType); 9] {
+pub(crate) fn fields() -> [(&'static str, FieldType); FIELDS] {
     [
         ("facility", FieldType::Int),
         ("priority", FieldType::Int),
@@ -20,13 +22,18 @@ pub(crate) fn fields() -> [(&'static str, FieldType); 9] {
         ("message", FieldType::Text),
     ]
 }
-const TIME: usize = 2;
-const HOST: usize = 3;
-const IDENTIFIER: usize = 4;
-const PID: usize = 5;
+
+/// How many pieces there are.
+pub(crate) const FIELDS: usize = 9;
+pub(crate) const FACILITY: usize = 0;
+pub(crate) const PRIORITY: usize = 1;
+pub(crate) const TIME: usize = 2;
+pub(crate) const HOST: usize = 3;
+pub(crate) const IDENTIFIER: usize = 4;
+pub(crate) const PID: usize = 5;
 const MESSAGE_ID: usize = 6;
 const STRUCTURED: usize = 7;
-const MESSAGE: usize = 8;
+pub(crate) const MESSAGE: usize = 8;
 
 const WANTED: [&str; 4] =
     ["`<PRI>` with a number up to 191", "a time", "five words after the version", "the end of the structured part"];
@@ -47,8 +54,8 @@ pub(crate) fn read(text: &str, pieces: &mut [Piece]) -> Result<(), Miss> {
         let digits = scan.until(b'>', PRI)?;
         let number = Some(digits.of(text)).filter(|digits| !digits.starts_with('+')).and_then(|d| d.parse().ok());
         let pri: u32 = number.filter(|pri| *pri <= 191).ok_or(Miss::new(1, PRI))?;
-        pieces[0] = Piece { from: pri / 8, to: 0, form: Form::Number };
-        pieces[1] = Piece { from: pri % 8, to: 0, form: Form::Number };
+        pieces[FACILITY] = Piece { from: pri / 8, to: 0, form: Form::Number };
+        pieces[PRIORITY] = Piece { from: pri % 8, to: 0, form: Form::Number };
     }
     let is_new =
         scan.rest().strip_prefix("1 ").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || c == '-'));
@@ -58,6 +65,12 @@ pub(crate) fn read(text: &str, pieces: &mut [Piece]) -> Result<(), Miss> {
 /// What was missing, for a message.
 pub(crate) fn wanted(miss: Miss) -> &'static str {
     WANTED.get(usize::from(miss.wanted)).copied().unwrap_or("")
+}
+
+/// Whether a line that was read has a time that is one.
+pub(crate) fn is_timed(text: &str, pieces: &[Piece; FIELDS]) -> bool {
+    let reading = Reading::compile(&FieldType::Time("syslog".into())).ok();
+    reading.is_some_and(|reading| reading.time(pieces[TIME].of(text), Time::default()).is_some())
 }
 
 /// RFC 5424: `1 TIME HOST APP PROCID MSGID [data] text`.

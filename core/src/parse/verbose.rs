@@ -4,7 +4,8 @@ use super::{
     piece::{Form, Miss, Piece},
     spec::FieldType,
 };
-use crate::fields::journal_names;
+use crate::{cursor::Cursor, fields::journal_names};
+use std::ops::Range;
 
 /// The fields, in the order of their pieces: named like an entry's own, which are read from the same journal fields.
 pub(crate) fn fields() -> [(&'static str, FieldType); 8] {
@@ -50,23 +51,33 @@ pub(crate) fn wanted(miss: Miss) -> &'static str {
 /// The time in the cursor of a head line, and where the next line begins.
 fn head(text: &str) -> Option<(Piece, usize)> {
     let line_end = memchr::memchr(b'\n', text.as_bytes())?;
-    let line = text.get(..line_end)?.trim_ascii_end();
-    let cursor_at = line.rfind(" [s=")? + 2;
-    let time_at = cursor_at + line.get(cursor_at..)?.find(";t=")? + 3;
+    let line = text.get(..line_end)?;
+    let Range { start, end } = cursor_in(line)?;
+    let time_at = start + line.get(start..end)?.find(";t=")? + 3;
     let digits = line.get(time_at..)?.find(|c: char| !c.is_ascii_hexdigit())?;
-    let time = Piece { from: time_at as u32, to: (time_at + digits) as u32, form: Form::Hex };
-    line.ends_with(']').then_some((time, line_end + 1))
+    Some((Piece { from: time_at as u32, to: (time_at + digits) as u32, form: Form::Hex }, line_end + 1))
+}
+
+/// Where the cursor stands in a head line.
+fn cursor_in(line: &str) -> Option<Range<usize>> {
+    let line = line.trim_ascii_end().strip_suffix(']')?;
+    line.rfind(" [s=").map(|at| at + 2..line.len())
+}
+
+/// The cursor in a head line.
+pub(crate) fn cursor(line: &str) -> Option<Cursor> {
+    line.get(cursor_in(line)?)?.parse().ok()
 }
 
 /// Steps through the fields of one entry.
-struct Lines<'t> {
-    text: &'t str,
-    at: usize,
+pub(crate) struct Lines<'t> {
+    pub text: &'t str,
+    pub at: usize,
 }
 
 impl<'t> Lines<'t> {
     /// The next field's name and where its value stands; lines indented to where the value begins belong to it.
-    fn next_field(&mut self) -> Option<(&'t str, Piece)> {
+    pub fn next_field(&mut self) -> Option<(&'t str, Piece)> {
         loop {
             let rest = self.text.get(self.at..).filter(|rest| !rest.is_empty())?;
             let line = rest.split('\n').next()?;

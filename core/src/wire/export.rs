@@ -194,6 +194,21 @@ impl Reader {
     }
 }
 
+/// The length of the first entry of a text, the empty line behind it included; `None` if it is not whole.
+///
+/// # Errors
+/// As [`Reader::push`].
+pub fn entry_length(text: &[u8]) -> Result<Option<usize>> {
+    let mut length = 0;
+    loop {
+        match part(&text[length..], LINE_BYTES_MAX)? {
+            Part::Begun => return Ok(None),
+            Part::Ends(more) => return Ok(Some(length + more)),
+            Part::Field(_, _, more) => length += more,
+        }
+    }
+}
+
 /// Finds the field (or empty line) at the beginning of the text.
 fn part(text: &[u8], field_bytes_max: usize) -> Result<Part> {
     let most = field_bytes_max.min(LINE_BYTES_MAX);

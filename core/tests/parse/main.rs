@@ -3,4 +3,5 @@
 mod common;
 mod compile;
 mod extract;
+mod input;
 mod steps;

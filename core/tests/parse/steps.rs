@@ -4,7 +4,7 @@ use crate::common::{NOW, check, compiled, entries, is, messages, pattern, set, s
 use infralogs_core::{
     expr::{Arithmetic, Compare, Expr, Function},
     parse::{
-        Counts, Outcome, Plan,
+        Counts, Outcome, Plan, Stage,
         spec::{Lines, Step},
     },
     table::ColumnType,
@@ -106,4 +106,26 @@ fn lines_of_one_stream_are_joined() {
     assert_eq!([show(&traces.get(0)), show(&traces.get(1))], [r#""\tat a\n\tat b""#, r#""\tat c""#]);
     let counts = Counts { selected: 7, matched: 2, joined: 3, unmatched: 2, ..Counts::default() };
     assert_eq!(parsed.counts[0], counts);
+}
+
+#[test]
+fn a_trace_tells_what_each_stage_did() {
+    let mut traced = with(vec![pattern("a {x:int}"), pattern("{x:int} b")]);
+    traced.steps = vec![set("y", Expr::int(2)), Step::Drop(is("host", "h")), set("z", Expr::int(3))];
+    let batch = entries(&[&[("MESSAGE", b"7 b"), ("_HOSTNAME", b"h")]]);
+    let stages = compiled(traced).trace(&batch.get(0), NOW);
+    let line = |stage: &Stage| {
+        let changed: Vec<String> =
+            stage.changed.iter().map(|(name, value)| format!("{name}={}", show(value))).collect();
+        format!("{} {:?} {}", stage.name, stage.ended, changed.join(" "))
+    };
+    assert_eq!(
+        stages.iter().map(line).collect::<Vec<_>>(),
+        [
+            r#"pattern("a {x:int}") Some(Unmatched("`a ` expected at the start")) "#,
+            r#"pattern("{x:int} b") None x=7"#,
+            r#"set("y", 2) None y=2"#,
+            r#"drop(host == "h") Some(Dropped) "#,
+        ]
+    );
 }

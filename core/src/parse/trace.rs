@@ -1,0 +1,144 @@
+//! What each stage of a parser does to one entry, and what it costs: the dry run's stage-by-stage view.
+
+use super::{
+    Parser,
+    entry_fields::Found,
+    record::{Of, Verdict, Work},
+    spec::Extractor,
+};
+use crate::{entry::Entry, expr::slots::Slot, time::Time, value::Value};
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+/// One stage: `.from`, an extractor or a step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stage {
+    /// What the script wrote, shortened.
+    pub name: String,
+    /// What became of the record here.
+    pub ended: Option<Ended>,
+    /// Fields that have another value than before.
+    pub changed: Vec<(Arc<str>, Value<'static>)>,
+    /// CPU time as near as a clock can tell, the clock's own cost taken off; some 20 ns are noise.
+    pub took: Duration,
+}
+
+/// Why a record goes no further than a stage, or why an extractor passed it on to the next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// `.from` does not want it, or a condition left it out.
+    Dropped,
+    /// This extractor does not fit; the next one tries.
+    Unmatched(String),
+    /// It failed here.
+    Failed(String),
+}
+
+/// The record's fields by name.
+type Fields = Vec<Value<'static>>;
+
+impl Parser {
+    /// Runs on one entry, stage by stage, as if `.from` wanted it.
+    pub fn trace(&self, entry: &Entry<'_>, now: Time) -> Vec<Stage> {
+        let mut found = Found::default();
+        self.program.wanted.find(entry, &mut found);
+        let of = Of { entry, found: &found, reads: &self.program.reads };
+        let text = String::from_utf8_lossy(of.reads.input.bytes(&found).unwrap_or_default());
+        let mut work = Work::new(&self.program, now);
+        let mut stages = Vec::new();
+        let (wanted, took) = timed(|| self.selects(of, &mut work));
+        if let Some(from) = &self.spec.from {
+            let ended = (!wanted).then_some(Ended::Dropped);
+            stages.push(Stage { name: format!("from({from})"), ended, changed: Vec::new(), took });
+        }
+        if !self.trace_extractors(&text, of, &mut work, &mut stages) {
+            return stages;
+        }
+        self.load(of, &mut work);
+        for (nth, action) in self.program.steps.iter().enumerate() {
+            let before = self.fields(&work);
+            let (verdict, took) = timed(|| self.step(nth, action, of, &mut work));
+            let ended = verdict.map(|verdict| match verdict {
+                Verdict::Failed(reason) | Verdict::Cut(reason) => Ended::Failed(reason),
+                _ => Ended::Dropped,
+            });
+            let ends = ended.is_some();
+            stages.push(Stage { name: self.step_name(nth), ended, changed: self.changed(&before, &work), took });
+            if ends {
+                break;
+            }
+        }
+        stages
+    }
+
+    /// Whether an extractor fitted, or there is none.
+    fn trace_extractors<'a>(
+        &'a self,
+        text: &'a str,
+        of: Of<'_, 'a>,
+        work: &mut Work<'a>,
+        stages: &mut Vec<Stage>,
+    ) -> bool {
+        for (nth, extract) in self.program.extracts.iter().enumerate() {
+            let before = self.fields(work);
+            let (read, took) = timed(|| {
+                extract.read(text, nth, &mut work.scratch).map_err(Ok)?;
+                extract.convert(text, &work.scratch.pieces, &mut work.slots, of.entry.time()).map_err(Err)
+            });
+            let ended = read.err().map(|why| match why {
+                Ok(miss) => Ended::Unmatched(extract.explain(miss, text)),
+                Err(field) => Ended::Failed(extract.reason(field, &work.scratch.pieces, text)),
+            });
+            let fits = ended.is_none();
+            if !fits {
+                extract.fields.iter().for_each(|field| work.slots.values[usize::from(field.slot)] = Slot::Missing);
+            }
+            let name = self.spec.extractors.get(nth).map_or(String::new(), name_of);
+            stages.push(Stage { name, ended, changed: self.changed(&before, work), took });
+            if fits {
+                return true;
+            }
+        }
+        self.program.extracts.is_empty()
+    }
+
+    fn fields(&self, work: &Work<'_>) -> Fields {
+        let value = |slot: u16| work.slots.value(work.slots.values[usize::from(slot)]).into_owned();
+        self.program.fields.iter().map(|(_, slot, _)| value(*slot)).collect()
+    }
+
+    fn changed(&self, before: &Fields, work: &Work<'_>) -> Vec<(Arc<str>, Value<'static>)> {
+        let names = self.program.fields.iter().map(|(name, ..)| name);
+        let pairs = names.zip(before.iter().zip(self.fields(work)));
+        pairs.filter(|(_, (old, new))| *old != new).map(|(name, (_, new))| (name.clone(), new)).collect()
+    }
+}
+
+/// An extractor as the script wrote it.
+fn name_of(extractor: &Extractor) -> String {
+    match extractor {
+        Extractor::Dissect(pattern) => format!("pattern(\"{pattern}\")"),
+        Extractor::Regex { pattern, .. } => format!("regex(`{pattern}`)"),
+        Extractor::Json(picks) => format!("json({} fields)", picks.len()),
+        Extractor::Logfmt(picks) => format!("logfmt({} fields)", picks.len()),
+        Extractor::Csv { columns, .. } => format!("csv({} fields)", columns.len()),
+        Extractor::Syslog => "syslog()".into(),
+        Extractor::Nginx => "nginx()".into(),
+        Extractor::Apache => "apache()".into(),
+        Extractor::Verbose => "verbose()".into(),
+    }
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let begun = Instant::now();
+    let answer = work();
+    (answer, begun.elapsed().saturating_sub(clock_cost()))
+}
+
+/// What reading the clock twice costs here: the least of many tries.
+fn clock_cost() -> Duration {
+    static COST: OnceLock<Duration> = OnceLock::new();
+    *COST.get_or_init(|| (0..1000).map(|_| Instant::now().elapsed()).min().unwrap_or_default())
+}
