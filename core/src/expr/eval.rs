@@ -81,7 +81,7 @@ pub(super) fn arithmetic<'a>(how: Arithmetic, a: Value<'a>, b: Value<'a>) -> Val
         (Value::Float(a), Value::Float(b)) => float(how, a, b),
         (Value::Int(a), Value::Float(b)) => float(how, a as f64, b),
         (Value::Float(a), Value::Int(b)) => float(how, a, b as f64),
-        (Value::Text(a), Value::Text(b)) if how == Add => Value::Text(Cow::Owned(a.into_owned() + &b)),
+        (Value::Text(a), Value::Text(b)) if how == Add => Value::Text(Cow::Owned(a.into_owned() + &*b)),
         _ => Value::Missing,
     }
 }

@@ -182,6 +182,8 @@ pub struct Example {
     pub input: String,
     /// Fields expected, with their values; others are not looked at. `None`: it must not match.
     pub fields: Option<Vec<(Arc<str>, Value<'static>)>>,
+    /// The entry's other fields, by the names scripts use. `from` is not asked.
+    pub given: Vec<(Arc<str>, String)>,
     /// `file:line:column`.
     pub place: String,
 }

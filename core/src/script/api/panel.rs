@@ -1,0 +1,266 @@
+//! Panels: `stat`, `lines`, `areas`, `bars`, `heat`, `shares`, `table`, `gauges`, `text`, and what they can be told.
+
+use super::{
+    super::{
+        closure::{TintClosure, Uses, is_colour},
+        source::Place,
+    },
+    Broken,
+    query::QueryDraft,
+    shelf::Shelf,
+    take::Call,
+};
+use crate::dashboard::{Panel, PanelKind, Tint, Unit};
+use rhai::{Array, Dynamic, NativeCallContext};
+use std::sync::Arc;
+
+/// The lowest and the highest a panel may be, in pixels.
+const HEIGHT_PX: std::ops::RangeInclusive<i64> = 40..=2_000;
+
+/// One panel in the making.
+#[derive(Clone)]
+pub(in super::super) struct PanelDraft {
+    pub panel: Panel,
+    pub query: Option<QueryDraft>,
+    pub at: Place,
+    pub follows_at: Option<Place>,
+    /// What a tint reads of its row.
+    pub tint: Option<Uses>,
+}
+
+fn begin(call: &Call, kind: PanelKind, title: &Dynamic, query: Option<&Dynamic>) -> Option<PanelDraft> {
+    let title = call.text(0, title)?;
+    let query = match query {
+        Some(query) => Some(QueryDraft::take(call, 1, query)?),
+        None => None,
+    };
+    let at = call.place()?;
+    let panel = Panel {
+        title: title.to_string(),
+        kind,
+        query: None,
+        wide: 1,
+        height: None,
+        unit: Unit::default(),
+        good: None,
+        bad: None,
+        palette: Vec::new(),
+        follows: None,
+        empty: None,
+        tint: None,
+        place: at.to_string(),
+    };
+    Some(PanelDraft { panel, query, at, follows_at: None, tint: None })
+}
+
+fn or_broken(draft: Option<PanelDraft>) -> Dynamic {
+    draft.map_or_else(|| Broken.into_dynamic(), Dynamic::from)
+}
+
+pub(super) fn register(shelf: &mut Shelf) {
+    shelf.module.set_custom_type::<PanelDraft>("Panel");
+    let kinds = [
+        ("stat", PanelKind::Stat { spark: false }, "One number.\n\nstat(\"Errors\", logs.where(level >= \"error\").count())"),
+        ("lines", PanelKind::Lines { stacked: false }, "Lines over time.\n\nlines(\"Errors by host\", logs.where(level >= \"error\").every(1.minutes).count(host))"),
+        ("areas", PanelKind::Areas { stacked: true }, "Filled areas over time, stacked.\n\nareas(\"Errors by host\", logs.where(level >= \"error\").every(1.minutes).count(host))"),
+        ("bars", PanelKind::Bars, "Bars, largest first.\n\nbars(\"Noisiest units\", logs.count(unit).top(10))"),
+        ("heat", PanelKind::Heat, "Two keys as a grid of colours.\n\nheat(\"When it hurts\", logs.where(level >= \"error\").count(weekday, hour))"),
+        ("shares", PanelKind::Shares, "Parts of a whole.\n\nshares(\"Levels\", logs.count(priority))"),
+        ("table", PanelKind::Table, "Records as they are.\n\ntable(\"Latest errors\", logs.where(level >= \"error\").latest(200))"),
+        ("gauges", PanelKind::Gauges, "Usage bars, one for each record.\n\ngauges(\"Storage\", storage.newest(host, mount))"),
+    ];
+    for (name, kind, says) in kinds {
+        shelf.add(name, &["title: String", "query: Query"], says, move |context: NativeCallContext<'_>, title: Dynamic, query: Dynamic| {
+            or_broken(begin(&Call::of(&context), kind, &title, Some(&query)))
+        });
+    }
+    for (name, kind) in [("table", PanelKind::Table), ("gauges", PanelKind::Gauges)] {
+        shelf.also(name, move |context: NativeCallContext<'_>, title: Dynamic, query: Dynamic, columns: Dynamic| {
+            let call = Call::of(&context);
+            let draft = begin(&call, kind, &title, Some(&query)).map(|mut draft| {
+                draft.query.iter_mut().for_each(|query| query.choose(&call, 2, &columns));
+                draft
+            });
+            or_broken(draft)
+        });
+    }
+    shelf.add(
+        "text",
+        &["title: String", "words: String"],
+        "Words between the charts.\n\ntext(\"Read me\", \"Errors are everything from level `error` up.\")",
+        |context: NativeCallContext<'_>, title: Dynamic, words: Dynamic| {
+            let call = Call::of(&context);
+            let words = call.text(1, &words);
+            or_broken(begin(&call, PanelKind::Text, &title, None).map(|mut draft| {
+                draft.panel.empty = words.map(|words| words.to_string());
+                draft
+            }))
+        },
+    );
+    looks(shelf);
+    numbers(shelf);
+    words(shelf);
+    closures(shelf);
+}
+
+fn looks(shelf: &mut Shelf) {
+    shelf.add(
+        "wide",
+        &["panel: Panel", "share: i64"],
+        "Its share of the row's width, 1 to 12.\n\n.wide(2)",
+        |context: NativeCallContext<'_>, mut draft: PanelDraft, wide: Dynamic| {
+            let wide = Call::of(&context).whole(0, &wide, 1..=12);
+            wide.into_iter().for_each(|wide| draft.panel.wide = wide as u8);
+            draft
+        },
+    );
+    shelf.add(
+        "height",
+        &["panel: Panel", "pixels: i64"],
+        "Its height in pixels.\n\n.height(320)",
+        |context: NativeCallContext<'_>, mut draft: PanelDraft, height: Dynamic| {
+            draft.panel.height = Call::of(&context).whole(0, &height, HEIGHT_PX).map(|height| height as u16);
+            draft
+        },
+    );
+    shelf.add(
+        "stacked",
+        &["panel: Panel", "yes: bool"],
+        "Whether series stand on each other; for `lines` and `areas`.\n\n.stacked(false)",
+        |context: NativeCallContext<'_>, draft: PanelDraft, yes: Dynamic| {
+            let call = Call::of(&context);
+            let yes = call.yes(0, &yes).unwrap_or(true);
+            stacked(&call, draft, yes)
+        },
+    );
+    shelf.also("stacked", |context: NativeCallContext<'_>, draft: PanelDraft| stacked(&Call::of(&context), draft, true));
+    shelf.add(
+        "spark",
+        &["panel: Panel"],
+        "A line over time behind the number; for `stat`.\n\n.spark()",
+        |context: NativeCallContext<'_>, mut draft: PanelDraft| {
+            match draft.panel.kind {
+                PanelKind::Stat { .. } => draft.panel.kind = PanelKind::Stat { spark: true },
+                _ => Call::of(&context).refuse("only a `stat` has a spark line", "draw the others with `lines`"),
+            }
+            draft
+        },
+    );
+    shelf.add(
+        "palette",
+        &["panel: Panel", "colours: Array"],
+        "The colours to draw with, as `#rrggbb`.\n\n.palette([\"#4c9be8\", \"#e5533c\"])",
+        |context: NativeCallContext<'_>, mut draft: PanelDraft, list: Dynamic| {
+            draft.panel.palette = colours(&Call::of(&context), &list);
+            draft
+        },
+    );
+}
+
+fn stacked(call: &Call, mut draft: PanelDraft, yes: bool) -> PanelDraft {
+    match &mut draft.panel.kind {
+        PanelKind::Lines { stacked } | PanelKind::Areas { stacked } => *stacked = yes,
+        _ => call.refuse("only `lines` and `areas` can be stacked", ""),
+    }
+    draft
+}
+
+fn colours(call: &Call, list: &Dynamic) -> Vec<String> {
+    let Some(items) = list.read_lock::<Array>() else {
+        call.wrong(0, "`palette` takes a list of colours such as `[\"#4c9be8\"]`", "");
+        return Vec::new();
+    };
+    let colours = items.iter().filter_map(|item| {
+        let colour = call.text_as(0, item, "a list of colours such as `[\"#4c9be8\"]`")?;
+        let fits = is_colour(&colour);
+        if !fits {
+            call.wrong(0, format!("`{}` is no colour", colour.escape_debug()), "write `#rrggbb`");
+        }
+        fits.then(|| colour.to_lowercase())
+    });
+    colours.collect()
+}
+
+fn numbers(shelf: &mut Shelf) {
+    shelf.add(
+        "unit",
+        &["panel: Panel", "unit: String"],
+        "What its numbers count: `bytes`, `duration` (microseconds), `percent`, or any word.\n\n.unit(\"ms\")",
+        |context: NativeCallContext<'_>, mut draft: PanelDraft, unit: Dynamic| {
+            let unit = Call::of(&context).text(0, &unit);
+            unit.into_iter().for_each(|unit| {
+                draft.panel.unit = match unit.as_str() {
+                    "" | "number" => Unit::Number,
+                    "bytes" => Unit::Bytes,
+                    "duration" => Unit::Duration,
+                    "percent" | "%" => Unit::Percent,
+                    word => Unit::Named(word.to_owned()),
+                }
+            });
+            draft
+        },
+    );
+    shelf.add(
+        "good",
+        &["panel: Panel", "number: f64"],
+        "At or below this (above, if larger than `bad`) is good.\n\n.good(0)",
+        |context: NativeCallContext<'_>, mut draft: PanelDraft, number: Dynamic| {
+            draft.panel.good = Call::of(&context).number(0, &number);
+            draft
+        },
+    );
+    shelf.add(
+        "bad",
+        &["panel: Panel", "number: f64"],
+        "At or beyond this is bad.\n\n.bad(100)",
+        |context: NativeCallContext<'_>, mut draft: PanelDraft, number: Dynamic| {
+            draft.panel.bad = Call::of(&context).number(0, &number);
+            draft
+        },
+    );
+}
+
+fn words(shelf: &mut Shelf) {
+    shelf.add(
+        "follows",
+        &["panel: Panel", "title: String"],
+        "What is selected in the panel of that title filters this one.\n\n.follows(\"Errors by host\")",
+        |context: NativeCallContext<'_>, mut draft: PanelDraft, title: Dynamic| {
+            let call = Call::of(&context);
+            draft.panel.follows = call.text(0, &title).map(|title| title.to_string());
+            draft.follows_at = call.argument(0);
+            draft
+        },
+    );
+    shelf.add(
+        "empty",
+        &["panel: Panel", "words: String"],
+        "What is said when there are no records.\n\n.empty(\"No errors. Enjoy the silence.\")",
+        |context: NativeCallContext<'_>, mut draft: PanelDraft, words: Dynamic| {
+            draft.panel.empty = Call::of(&context).text(0, &words).map(|words| words.to_string());
+            draft
+        },
+    );
+}
+
+fn closures(shelf: &mut Shelf) {
+    shelf.add(
+        "tint",
+        &["panel: Panel", "closure: FnPtr"],
+        "A closure that gives a table's row a colour, or `()`.\n\n.tint(|row| if row.level == \"critical\" { \"#e5533c\" })",
+        |context: NativeCallContext<'_>, mut draft: PanelDraft, closure: Dynamic| {
+            let call = Call::of(&context);
+            if draft.panel.kind != PanelKind::Table {
+                call.refuse("only a `table` can be tinted", "");
+                return draft;
+            }
+            let parts = call.sheet().zip(call.closure(0, &closure)).zip(call.argument(0));
+            let Some(((sheet, closure), at)) = parts else { return draft };
+            draft.tint = Uses::of(sheet, &closure, Vec::new(), &at);
+            if draft.tint.is_some() {
+                draft.panel.tint = Some(Tint(Arc::new(TintClosure::new(sheet, closure, at.to_string()))));
+            }
+            draft
+        },
+    );
+}

@@ -1,0 +1,263 @@
+//! `schedule("name")…`: when which targets are polled.
+
+use super::{
+    super::{
+        sheet::{Shared, lock},
+        source::Place,
+    },
+    Broken,
+    shelf::Shelf,
+    take::{Call, describe},
+};
+use crate::{
+    inventory::{Target, Targets, TokenFrom},
+    schedule::Schedule,
+};
+use rhai::{Array, Dynamic, Map, NativeCallContext};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+/// The most entries one poll may bring.
+const ENTRIES_MAX: i64 = 50_000;
+
+/// What a script said of one schedule so far, and where.
+pub(in super::super) struct ScheduleDraft {
+    pub schedule: Schedule,
+    pub at: Place,
+    pub targets_at: Option<Place>,
+    pub parse_at: Option<Place>,
+}
+
+/// A schedule in the making.
+#[derive(Clone)]
+pub(in super::super) struct ScheduleRef(Shared<ScheduleDraft>);
+
+/// `inventory("fleet")`.
+#[derive(Clone)]
+struct InventoryName(String);
+
+impl ScheduleRef {
+    fn with(self, change: impl FnOnce(&mut ScheduleDraft)) -> Self {
+        change(&mut lock(&self.0));
+        self
+    }
+}
+
+fn begin(call: &Call, name: &Dynamic) -> Dynamic {
+    let (Some(sheet), Some(at), Some(name)) = (call.sheet(), call.place(), call.text(0, name)) else {
+        return Broken.into_dynamic();
+    };
+    call.not_in_library();
+    let schedule = Schedule {
+        name: name.as_str().into(),
+        targets: Targets::List(Vec::new()),
+        every: Duration::from_secs(15),
+        jitter: 0.1,
+        timeout: Duration::from_secs(10),
+        backoff: (Duration::from_secs(1), Duration::from_secs(300)),
+        parse: None,
+        reports: Vec::new(),
+        limit: 5_000,
+        since: None,
+        place: at.to_string(),
+    };
+    let draft = Arc::new(Mutex::new(ScheduleDraft { schedule, at, targets_at: None, parse_at: None }));
+    sheet.declare(|drafts| drafts.schedules.push(draft.clone()));
+    Dynamic::from(ScheduleRef(draft))
+}
+
+pub(super) fn register(shelf: &mut Shelf) {
+    shelf.module.set_custom_type::<ScheduleRef>("Schedule");
+    shelf.module.set_custom_type::<InventoryName>("Inventory");
+    shelf.add(
+        "schedule",
+        &["name: String"],
+        "Begins a schedule: when which targets are polled.\n\nschedule(\"fleet\")",
+        |context: NativeCallContext<'_>, name: Dynamic| begin(&Call::of(&context), &name),
+    );
+    shelf.add(
+        "inventory",
+        &["name: String"],
+        "Targets listed elsewhere: under `inventories` in infralogs.yaml, or in a YAML or JSON file beside it.\n\ninventory(\"fleet\")",
+        |context: NativeCallContext<'_>, name: Dynamic| match Call::of(&context).text(0, &name) {
+            Some(name) => Dynamic::from(InventoryName(name.to_string())),
+            None => Broken.into_dynamic(),
+        },
+    );
+    shelf.add(
+        "targets",
+        &["schedule: Schedule", "targets: Inventory | Array"],
+        "Whom it polls: an inventory, or a list of addresses or maps with `name`, `url`, `token_file` or `secret`, `labels`.\n\n.targets([\"http://web-1:7070\", #{ name: \"db-1\", url: \"http://10.0.0.7:7070\", token_file: \"tokens/db-1\" }])",
+        |context: NativeCallContext<'_>, schedule: ScheduleRef, list: Dynamic| {
+            let call = Call::of(&context);
+            let targets = targets(&call, &list);
+            schedule.with(|draft| {
+                draft.targets_at = call.argument(0);
+                targets.into_iter().for_each(|targets| draft.schedule.targets = targets);
+            })
+        },
+    );
+    shelf.add(
+        "parse",
+        &["schedule: Schedule", "parsers: Array"],
+        "Which parsers run on its entries; all if it does not say.\n\n.parse([\"failed_ssh\", \"critical_logs\"])",
+        |context: NativeCallContext<'_>, schedule: ScheduleRef, names: Dynamic| {
+            let call = Call::of(&context);
+            let names = call.names(0, &names);
+            schedule.with(|draft| {
+                draft.parse_at = call.argument(0);
+                draft.schedule.parse = names;
+            })
+        },
+    );
+    times(shelf);
+    limits(shelf);
+}
+
+fn times(shelf: &mut Shelf) {
+    shelf.add(
+        "every",
+        &["schedule: Schedule", "duration: Duration"],
+        "How often each target is polled; 15 seconds if it does not say.\n\n.every(15.seconds)",
+        |context: NativeCallContext<'_>, schedule: ScheduleRef, span: Dynamic| {
+            let span = Call::of(&context).span(0, &span);
+            schedule.with(|draft| span.into_iter().for_each(|span| draft.schedule.every = span))
+        },
+    );
+    shelf.add(
+        "jitter",
+        &["schedule: Schedule", "share: f64"],
+        "The share of `every` by which a poll may come early or late, so that not all come at once; 0.1 if it does not say.\n\n.jitter(0.2)",
+        |context: NativeCallContext<'_>, schedule: ScheduleRef, share: Dynamic| {
+            let share = Call::of(&context).share(0, &share);
+            schedule.with(|draft| share.into_iter().for_each(|share| draft.schedule.jitter = share))
+        },
+    );
+    shelf.add(
+        "timeout",
+        &["schedule: Schedule", "duration: Duration"],
+        "The longest one poll may take; 10 seconds if it does not say.\n\n.timeout(10.seconds)",
+        |context: NativeCallContext<'_>, schedule: ScheduleRef, span: Dynamic| {
+            let span = Call::of(&context).span(0, &span);
+            schedule.with(|draft| span.into_iter().for_each(|span| draft.schedule.timeout = span))
+        },
+    );
+    shelf.add(
+        "backoff",
+        &["schedule: Schedule", "first: Duration", "longest: Duration"],
+        "The first and the longest wait after a failure; it doubles in between.\n\n.backoff(1.seconds, 5.minutes)",
+        |context: NativeCallContext<'_>, schedule: ScheduleRef, first: Dynamic, longest: Dynamic| {
+            let call = Call::of(&context);
+            let both = call.span(0, &first).zip(call.span(1, &longest));
+            if both.is_some_and(|(first, longest)| first > longest) {
+                call.wrong(1, "the longest wait is shorter than the first", "");
+            }
+            schedule.with(|draft| both.into_iter().for_each(|both| draft.schedule.backoff = both))
+        },
+    );
+    shelf.add(
+        "since",
+        &["schedule: Schedule", "duration: Duration"],
+        "How far back a machine never seen before is read; all it has if it does not say.\n\n.since(7.days)",
+        |context: NativeCallContext<'_>, schedule: ScheduleRef, span: Dynamic| {
+            let span = Call::of(&context).span(0, &span);
+            schedule.with(|draft| draft.schedule.since = span)
+        },
+    );
+}
+
+fn limits(shelf: &mut Shelf) {
+    shelf.add(
+        "limit",
+        &["schedule: Schedule", "entries: i64"],
+        "The most entries one poll brings; 5,000 if it does not say.\n\n.limit(20000)",
+        |context: NativeCallContext<'_>, schedule: ScheduleRef, entries: Dynamic| {
+            let entries = Call::of(&context).whole(0, &entries, 1..=ENTRIES_MAX);
+            schedule.with(|draft| entries.into_iter().for_each(|entries| draft.schedule.limit = entries as usize))
+        },
+    );
+    shelf.add(
+        "report",
+        &["schedule: Schedule", "name: String", "every: Duration"],
+        "Polls a report of the agents as well: `disk`, one entry per mount.\n\n.report(\"disk\", 1.minutes)",
+        |context: NativeCallContext<'_>, schedule: ScheduleRef, name: Dynamic, every: Dynamic| {
+            let call = Call::of(&context);
+            let report = call.text(0, &name).zip(call.span(1, &every));
+            let known = report.filter(|(name, _)| {
+                let known = name == "disk";
+                if !known {
+                    call.wrong(0, format!("there is no report `{}`", name.escape_debug()), "reports are: disk");
+                }
+                known
+            });
+            schedule.with(|draft| {
+                draft.schedule.reports.extend(known.map(|(name, every)| (name.as_str().into(), every)));
+            })
+        },
+    );
+}
+
+fn targets(call: &Call, list: &Dynamic) -> Option<Targets> {
+    if let Some(name) = list.read_lock::<InventoryName>() {
+        return Some(Targets::Inventory(name.0.clone()));
+    }
+    if list.is::<Broken>() {
+        return None;
+    }
+    let Some(items) = list.read_lock::<Array>() else {
+        let what = format!("`targets` takes an inventory or a list, not {}", describe(list));
+        call.wrong(0, what, "write `inventory(\"fleet\")` or `[\"http://web-1:7070\"]`");
+        return None;
+    };
+    items.iter().map(|item| target(call, item)).collect::<Option<Vec<_>>>().map(Targets::List)
+}
+
+/// `"http://web-1:7070"` or `#{ name: "web-1", url: "…", token_file: "…", labels: #{ … } }`.
+fn target(call: &Call, item: &Dynamic) -> Option<Target> {
+    if let Some(map) = item.read_lock::<Map>() {
+        return target_map(call, &map);
+    }
+    let url = call.text_as(0, item, "addresses such as `\"http://web-1:7070\"`, or maps")?;
+    let url = if url.contains("://") { url.to_string() } else { format!("http://{url}") };
+    Some(Target { name: host_of(&url).into(), url, token: TokenFrom::Open, labels: Default::default() })
+}
+
+fn target_map(call: &Call, map: &Map) -> Option<Target> {
+    let known = ["name", "url", "token_file", "secret", "labels"];
+    let mut target = Target { name: "".into(), url: String::new(), token: TokenFrom::Open, labels: Default::default() };
+    for (key, value) in map {
+        let text = || call.text_as(0, value, &format!("a text as `{key}`"));
+        match key.as_str() {
+            "name" => target.name = text()?.as_str().into(),
+            "url" => target.url = text()?.to_string(),
+            "token_file" => target.token = TokenFrom::File(text()?.to_string()),
+            "secret" => target.token = TokenFrom::Secret(text()?.to_string()),
+            "labels" => {
+                let labels = value.read_lock::<Map>().map(|labels| labels.clone()).unwrap_or_default();
+                target.labels = labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+            }
+            other => {
+                let hint = crate::suggest::hint(other, "a target has", known);
+                call.wrong(0, format!("a target has no `{other}`"), hint);
+                return None;
+            }
+        }
+    }
+    if target.url.is_empty() {
+        call.wrong(0, "this target has no `url`", "write `#{ name: \"web-1\", url: \"http://web-1:7070\" }`");
+        return None;
+    }
+    if target.name.is_empty() {
+        target.name = host_of(&target.url).into();
+    }
+    Some(target)
+}
+
+/// `web-1` for `http://web-1:7070`; the port stays if it is not the usual one.
+fn host_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.split('/').next().unwrap_or(rest);
+    host.strip_suffix(":7070").unwrap_or(host)
+}

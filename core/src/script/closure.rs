@@ -1,0 +1,160 @@
+//! Closures of scripts as native code calls them: a fresh copy of what they captured, a budget, plain errors.
+
+use super::{
+    api::record::{Record, dynamic_of},
+    engine::within,
+    limits::{CALL_MS_MAX, CALL_OPERATIONS_MAX},
+    problem::Problem,
+    sheet::Sheet,
+    source::Place,
+    trouble,
+};
+use crate::{
+    dashboard::TintRow,
+    error::{Error, Kind, Result},
+    parse::spec::{MapRecord, RecordFields},
+    value::Value,
+};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, FnPtr, Position};
+use std::sync::{Arc, OnceLock};
+
+/// The engine and tree a script's closures run in; filled when its load ends, alive as long as its closures.
+#[derive(Default)]
+pub(super) struct Home(OnceLock<(Engine, AST)>);
+
+impl Home {
+    /// From now on closures can be called, and declare nothing any more.
+    pub fn settle(&self, mut engine: Engine, ast: AST) {
+        engine.set_default_tag(Dynamic::UNIT);
+        let _ = self.0.set((engine, ast));
+    }
+}
+
+/// What the text of a closure says it does to the record.
+#[derive(Debug, Clone)]
+pub(super) struct Uses {
+    /// Fields it reads, with their places.
+    pub reads: Vec<(Arc<str>, Place)>,
+    /// Fields it sets, with their places.
+    pub sets: Vec<(Arc<str>, Place)>,
+    /// Fields it said it adds.
+    pub adds: Vec<Arc<str>>,
+    /// Every field name that may be asked for while it runs, also by functions it calls.
+    pub names: Vec<Arc<str>>,
+}
+
+impl Uses {
+    /// Reads a closure that takes one record. `None`, with a recorded problem, if it takes anything else.
+    pub fn of(sheet: &Sheet, function: &FnPtr, adds: Vec<Arc<str>>, at: &Place) -> Option<Self> {
+        let names = sheet.atlas.field_names();
+        let outline = sheet.atlas.outline(&at.file.shown)?;
+        let Some(body) = outline.bodies.get(function.fn_name()) else {
+            return Some(Self { reads: Vec::new(), sets: Vec::new(), adds, names });
+        };
+        let [param] = body.params.get(function.curry().len()..).unwrap_or_default() else {
+            let count = body.params.len().saturating_sub(function.curry().len());
+            let what = format!("this closure takes {count} values, but it is given one record");
+            sheet.problem(Problem::at(at, what).help("write `|r| …`"));
+            return None;
+        };
+        let of_param = |all: &[(String, String, Position)]| {
+            let own = all.iter().filter(|(whose, ..)| whose == param);
+            own.map(|(_, field, position)| (Arc::from(field.as_str()), Place::new(&at.file, *position))).collect()
+        };
+        Some(Self { reads: of_param(&body.reads), sets: of_param(&body.sets), adds, names })
+    }
+}
+
+/// A closure with everything it needs.
+struct Callable {
+    function: FnPtr,
+    home: Arc<Home>,
+    /// `file:line:column`.
+    place: String,
+    names: Vec<Arc<str>>,
+}
+
+impl Callable {
+    /// Frees captures from the script: each call begins with the same values, on any thread.
+    fn new(sheet: &Sheet, mut function: FnPtr, place: String, names: Vec<Arc<str>>) -> Self {
+        let captured: Vec<_> = function.curry().iter().map(|value| value.clone().flatten()).collect();
+        function.set_curry(captured);
+        Self { function, home: sheet.home.clone(), place, names }
+    }
+
+    fn call(&self, record: &Record) -> Result<Dynamic> {
+        let Some((engine, ast)) = self.home.0.get() else {
+            return Err(Error::failed("a closure was called while its script still loads").at(&self.place));
+        };
+        let called = within(CALL_OPERATIONS_MAX, CALL_MS_MAX, || {
+            self.function.call::<Dynamic>(engine, ast, (record.clone(),))
+        });
+        called.map_err(|error| self.failure(*error))
+    }
+
+    fn failure(&self, error: EvalAltResult) -> Error {
+        let runaway = trouble::is_cut(&error);
+        let (what, help, at) = trouble::explain(&error);
+        let place = match at.line() {
+            Some(line) => {
+                let file = self.place.rsplitn(3, ':').last().unwrap_or(&self.place);
+                format!("{file}:{line}:{}", at.position().unwrap_or(1))
+            }
+            None => self.place.clone(),
+        };
+        let error = Error::new(if runaway { Kind::Limit } else { Kind::Failed }, what).at(place);
+        if let Some(help) = help { error.help(help) } else { error }
+    }
+}
+
+/// `.map(|r| …)`.
+pub(super) struct MapClosure(Callable);
+
+impl MapClosure {
+    pub fn new(sheet: &Sheet, function: FnPtr, place: String, uses: &Uses) -> Self {
+        Self(Callable::new(sheet, function, place, uses.names.clone()))
+    }
+}
+
+impl MapRecord for MapClosure {
+    fn map(&self, record: &mut dyn RecordFields) -> Result<bool> {
+        let values = self.0.names.iter().map(|name| (name.clone(), dynamic_of(&record.get(name))));
+        let own = Record::new(values);
+        let answer = self.0.call(&own)?;
+        for (name, value) in own.changes() {
+            record.set(&name, value).map_err(|error| error.at(&self.0.place))?;
+        }
+        Ok(answer.as_bool().unwrap_or(true))
+    }
+}
+
+/// `.tint(|row| …)`.
+pub(super) struct TintClosure(Callable);
+
+impl TintClosure {
+    pub fn new(sheet: &Sheet, function: FnPtr, place: String) -> Self {
+        Self(Callable::new(sheet, function, place, Vec::new()))
+    }
+}
+
+impl TintRow for TintClosure {
+    fn tint(&self, row: &[(&str, Value<'_>)]) -> Result<Option<String>> {
+        let record = Record::new(row.iter().map(|(name, value)| (Arc::from(*name), dynamic_of(value))));
+        let answer = self.0.call(&record)?;
+        if answer.is_unit() {
+            return Ok(None);
+        }
+        match answer.into_string() {
+            Ok(colour) if is_colour(&colour) => Ok(Some(colour)),
+            Ok(other) => Err(Error::failed(format!("`{}` is no colour", other.escape_debug()))
+                .at(&self.0.place)
+                .help("give `#rrggbb` or `()`")),
+            Err(kind) => Err(Error::failed(format!("a tint gives a colour or `()`, not {kind}")).at(&self.0.place)),
+        }
+    }
+}
+
+/// `#rrggbb`.
+pub(super) fn is_colour(text: &str) -> bool {
+    text.len() == 7 && text.starts_with('#') && text[1..].bytes().all(|digit| digit.is_ascii_hexdigit())
+}

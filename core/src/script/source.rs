@@ -1,0 +1,239 @@
+//! Reads every script below the roots, once, and remembers places in them.
+
+use super::{
+    limits::{FILE_BYTES_MAX, FILES_MAX, FOLDER_DEPTH_MAX},
+    problem::Problem,
+};
+use sha2::{Digest, Sha256};
+use std::{
+    fmt, fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// One script as it was read.
+#[derive(Debug)]
+pub(super) struct File {
+    /// As a person names it: the root as given, and the path below it.
+    pub shown: String,
+    /// Below its root, with `/` between the parts.
+    pub path: String,
+    /// What stands in it.
+    pub text: String,
+    /// The first 16 hexadecimal digits of its SHA-256.
+    pub hash: Arc<str>,
+    /// Whether a link leads out of the root to it: fine for a script, not for a library.
+    pub outside: bool,
+}
+
+impl File {
+    /// The name a library is imported by, if this is one: `palette` for `lib/palette.rhai` and `lib.palette.rhai`.
+    pub fn library(&self) -> Option<String> {
+        let stem = self.path.strip_suffix(".rhai")?;
+        if let Some(below) = stem.strip_prefix("lib/") {
+            return Some(below.to_owned());
+        }
+        stem.strip_prefix("lib.").filter(|name| !name.contains('/')).map(|name| name.replace('.', "/"))
+    }
+}
+
+/// A place in a script.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub file: Arc<File>,
+    /// 1-based; 0: the whole file.
+    pub line: usize,
+    /// 1-based, in characters.
+    pub column: usize,
+}
+
+impl Place {
+    pub fn new(file: &Arc<File>, position: rhai::Position) -> Self {
+        let (line, column) = (position.line().unwrap_or(0), position.position().unwrap_or(1));
+        Self { file: file.clone(), line, column }
+    }
+    pub fn source_line(&self) -> &str {
+        self.file.text.split('\n').nth(self.line.saturating_sub(1)).unwrap_or_default().trim_end_matches('\r')
+    }
+    /// How many characters the word at this place has: a name, a number, a quoted text, or 1.
+    pub fn width(&self) -> usize {
+        let mut rest = self.source_line().chars().skip(self.column.saturating_sub(1));
+        match rest.next() {
+            Some(quote @ ('"' | '`' | '\'')) => match rest.position(|c| c == quote) {
+                Some(inside) => inside + 2,
+                None => 1,
+            },
+            Some(first) if first.is_alphanumeric() || first == '_' => {
+                1 + rest.take_while(|c| c.is_alphanumeric() || *c == '_').count()
+            }
+            _ => 1,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file.shown, self.line, self.column)
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What was found below the roots.
+#[derive(Default)]
+pub(super) struct Sources {
+    /// In order of roots, then of paths.
+    pub files: Vec<Arc<File>>,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+}
+
+impl Sources {
+    /// Reads all scripts. A root may be a folder or one script.
+    pub fn read(roots: &[PathBuf]) -> Self {
+        let mut sources = Self::default();
+        for root in roots {
+            match fs::metadata(root) {
+                Ok(found) if found.is_dir() => {
+                    let real = root.canonicalize().unwrap_or_else(|_| root.clone());
+                    sources.folder(root, &real, Path::new(""), 0);
+                }
+                Ok(_) => sources.alone(root),
+                Err(error) => {
+                    let what = match error.kind() {
+                        io::ErrorKind::NotFound => "this script root does not exist".to_owned(),
+                        _ => format!("this script root can't be read: {error}"),
+                    };
+                    let help = "give an existing folder of .rhai files";
+                    sources.problems.push(Problem::file(root.display().to_string(), what).help(help));
+                }
+            }
+        }
+        sources
+    }
+
+    /// The hash of all paths and contents: the first 12 hexadecimal digits.
+    pub fn hash(&self) -> String {
+        let mut hash = Sha256::new();
+        for file in &self.files {
+            hash.update((file.path.len() as u64).to_le_bytes());
+            hash.update(&file.path);
+            hash.update((file.text.len() as u64).to_le_bytes());
+            hash.update(&file.text);
+        }
+        for problem in &self.problems {
+            hash.update(problem.to_string());
+        }
+        hex(&hash.finalize()[..6])
+    }
+
+    /// One script named by itself; the libraries beside it and one folder up can be imported.
+    fn alone(&mut self, path: &Path) {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        self.script(path, name, false);
+        let parent = path.parent().map(Path::to_owned).unwrap_or_default();
+        for folder in [parent.join("lib"), parent.join("../lib")] {
+            if let Ok(real) = folder.canonicalize() {
+                self.folder(&folder, &real, Path::new("lib"), 0);
+                return;
+            }
+        }
+    }
+
+    fn folder(&mut self, folder: &Path, real_root: &Path, below: &Path, depth: usize) {
+        if depth > FOLDER_DEPTH_MAX {
+            let what = format!("folders are nested deeper than {FOLDER_DEPTH_MAX}");
+            self.problems.push(Problem::file(folder.display().to_string(), what));
+            return;
+        }
+        let mut names: Vec<_> = match fs::read_dir(folder) {
+            Ok(entries) => entries.flatten().map(|entry| entry.file_name()).collect(),
+            Err(error) => {
+                let what = format!("this folder can't be read: {error}");
+                self.problems.push(Problem::file(folder.display().to_string(), what));
+                return;
+            }
+        };
+        names.sort();
+        for name in names {
+            let shown = name.to_string_lossy();
+            if shown.starts_with('.') {
+                continue; // editors' temporary files, and a ConfigMap's `..data`
+            }
+            let path = folder.join(&name);
+            let below = below.join(&name);
+            let is_script = shown.ends_with(".rhai");
+            match fs::metadata(&path) {
+                Ok(found) if found.is_dir() && is_script => {
+                    self.problems.push(Problem::file(path.display().to_string(), "this is a folder, not a script"));
+                }
+                Ok(found) if found.is_dir() => {
+                    // A link to a folder is followed only where it can't lead around in circles.
+                    let circles = path.canonicalize().is_ok_and(|real| real_root.starts_with(&real));
+                    if !circles {
+                        self.folder(&path, real_root, &below, depth + 1);
+                    }
+                }
+                Ok(found) if is_script && !found.is_file() => {
+                    self.problems.push(Problem::file(path.display().to_string(), "this is no plain file"));
+                }
+                Ok(_) if is_script => {
+                    let outside = path.canonicalize().is_ok_and(|real| !real.starts_with(real_root));
+                    let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+                    self.script(&path, parts.join("/"), outside);
+                }
+                Err(error) if is_script => {
+                    let what = format!("this script can't be read: {error}");
+                    self.problems.push(Problem::file(path.display().to_string(), what));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn script(&mut self, path: &Path, below: String, outside: bool) {
+        let shown = path.display().to_string();
+        if self.files.len() >= FILES_MAX {
+            if self.files.len() == FILES_MAX {
+                self.problems.push(Problem::file(shown, format!("there are more than {FILES_MAX} scripts")));
+            }
+            return;
+        }
+        match read_text(path) {
+            Ok(text) => {
+                let hash = hex(&Sha256::digest(&text)[..8]).into();
+                self.files.push(Arc::new(File { shown, path: below, text, hash, outside }));
+            }
+            Err(what) => self.problems.push(Problem::file(shown, what)),
+        }
+    }
+}
+
+/// The text of a script, or in a sentence why there is none.
+fn read_text(path: &Path) -> Result<String, String> {
+    let cant = |error: io::Error| format!("this script can't be read: {error}");
+    let file = fs::File::open(path).map_err(cant)?;
+    let mut bytes = Vec::new();
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(cant)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(format!("this script is larger than {} KiB, the most a script may have", FILE_BYTES_MAX >> 10));
+    }
+    if bytes.contains(&0) {
+        return Err("this is a binary file, not a script".into());
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = memchr::memchr_iter(b'\n', good).count() + 1;
+        format!("line {line} holds bytes that are no UTF-8 text")
+    })?;
+    Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
