@@ -10,6 +10,8 @@ mod closure;
 mod engine;
 mod library;
 mod limits;
+mod listing;
+mod live;
 mod load;
 mod manual;
 mod outline;
@@ -18,7 +20,9 @@ mod run;
 mod sheet;
 mod source;
 mod trouble;
+mod watch;
 
+pub use live::{Change, Gate, Reload, Scripts};
 pub use load::load;
 pub use manual::{FUNCTIONS, Function};
 pub use problem::{Problem, Rejected};

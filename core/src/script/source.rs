@@ -1,7 +1,8 @@
 //! Reads every script below the roots, once, and remembers places in them.
 
 use super::{
-    limits::{FILE_BYTES_MAX, FILES_MAX, FOLDER_DEPTH_MAX},
+    limits::FILE_BYTES_MAX,
+    listing::{self, Found},
     problem::Problem,
 };
 use sha2::{Digest, Sha256};
@@ -97,21 +98,20 @@ impl Sources {
     /// Reads all scripts. A root may be a folder or one script.
     pub fn read(roots: &[PathBuf]) -> Self {
         let mut sources = Self::default();
-        for root in roots {
-            match fs::metadata(root) {
-                Ok(found) if found.is_dir() => {
-                    let real = root.canonicalize().unwrap_or_else(|_| root.clone());
-                    sources.folder(root, &real, Path::new(""), 0);
-                }
-                Ok(_) => sources.alone(root),
-                Err(error) => {
-                    let what = match error.kind() {
-                        io::ErrorKind::NotFound => "this script root does not exist".to_owned(),
-                        _ => format!("this script root can't be read: {error}"),
-                    };
-                    let help = "give an existing folder of .rhai files";
-                    sources.problems.push(Problem::file(root.display().to_string(), what).help(help));
-                }
+        for found in listing::list(roots) {
+            match found {
+                Found::Script(script) => match read_text(&script.path) {
+                    Ok(text) => sources.files.push(Arc::new(File {
+                        shown: script.path.display().to_string(),
+                        path: script.below,
+                        hash: hex(&Sha256::digest(&text)[..8]).into(),
+                        text,
+                        outside: script.outside,
+                    })),
+                    Err(what) => sources.problems.push(Problem::file(script.path.display().to_string(), what)),
+                },
+                Found::Folder(..) => {}
+                Found::Odd(path, what) => sources.problems.push(Problem::file(path.display().to_string(), what)),
             }
         }
         sources
@@ -132,85 +132,14 @@ impl Sources {
         hex(&hash.finalize()[..6])
     }
 
-    /// One script named by itself; the libraries beside it and one folder up can be imported.
-    fn alone(&mut self, path: &Path) {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        self.script(path, name, false);
-        let parent = path.parent().map(Path::to_owned).unwrap_or_default();
-        for folder in [parent.join("lib"), parent.join("../lib")] {
-            if let Ok(real) = folder.canonicalize() {
-                self.folder(&folder, &real, Path::new("lib"), 0);
-                return;
-            }
-        }
-    }
-
-    fn folder(&mut self, folder: &Path, real_root: &Path, below: &Path, depth: usize) {
-        if depth > FOLDER_DEPTH_MAX {
-            let what = format!("folders are nested deeper than {FOLDER_DEPTH_MAX}");
-            self.problems.push(Problem::file(folder.display().to_string(), what));
-            return;
-        }
-        let mut names: Vec<_> = match fs::read_dir(folder) {
-            Ok(entries) => entries.flatten().map(|entry| entry.file_name()).collect(),
-            Err(error) => {
-                let what = format!("this folder can't be read: {error}");
-                self.problems.push(Problem::file(folder.display().to_string(), what));
-                return;
-            }
-        };
-        names.sort();
-        for name in names {
-            let shown = name.to_string_lossy();
-            if shown.starts_with('.') {
-                continue; // editors' temporary files, and a ConfigMap's `..data`
-            }
-            let path = folder.join(&name);
-            let below = below.join(&name);
-            let is_script = shown.ends_with(".rhai");
-            match fs::metadata(&path) {
-                Ok(found) if found.is_dir() && is_script => {
-                    self.problems.push(Problem::file(path.display().to_string(), "this is a folder, not a script"));
-                }
-                Ok(found) if found.is_dir() => {
-                    // A link to a folder is followed only where it can't lead around in circles.
-                    let circles = path.canonicalize().is_ok_and(|real| real_root.starts_with(&real));
-                    if !circles {
-                        self.folder(&path, real_root, &below, depth + 1);
-                    }
-                }
-                Ok(found) if is_script && !found.is_file() => {
-                    self.problems.push(Problem::file(path.display().to_string(), "this is no plain file"));
-                }
-                Ok(_) if is_script => {
-                    let outside = path.canonicalize().is_ok_and(|real| !real.starts_with(real_root));
-                    let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
-                    self.script(&path, parts.join("/"), outside);
-                }
-                Err(error) if is_script => {
-                    let what = format!("this script can't be read: {error}");
-                    self.problems.push(Problem::file(path.display().to_string(), what));
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn script(&mut self, path: &Path, below: String, outside: bool) {
-        let shown = path.display().to_string();
-        if self.files.len() >= FILES_MAX {
-            if self.files.len() == FILES_MAX {
-                self.problems.push(Problem::file(shown, format!("there are more than {FILES_MAX} scripts")));
-            }
-            return;
-        }
-        match read_text(path) {
-            Ok(text) => {
-                let hash = hex(&Sha256::digest(&text)[..8]).into();
-                self.files.push(Arc::new(File { shown, path: below, text, hash, outside }));
-            }
-            Err(what) => self.problems.push(Problem::file(shown, what)),
-        }
+    /// A place written `file:line:column`, found again.
+    pub fn place(&self, place: &str) -> Option<Place> {
+        let mut parts = place.rsplitn(3, ':');
+        let column = parts.next()?.parse().ok()?;
+        let line = parts.next()?.parse().ok()?;
+        let shown = parts.next()?;
+        let file = self.files.iter().find(|file| file.shown == shown)?;
+        Some(Place { file: file.clone(), line, column })
     }
 }
 

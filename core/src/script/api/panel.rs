@@ -174,7 +174,7 @@ fn colours(call: &Call, list: &Dynamic) -> Vec<String> {
         let colour = call.text_as(0, item, "a list of colours such as `[\"#4c9be8\"]`")?;
         let fits = is_colour(&colour);
         if !fits {
-            call.wrong(0, format!("`{}` is no colour", colour.escape_debug()), "write `#rrggbb`");
+            call.wrong_word(0, &colour, format!("`{}` is no colour", colour.escape_debug()), "write `#rrggbb`");
         }
         fits.then(|| colour.to_lowercase())
     });

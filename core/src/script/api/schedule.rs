@@ -240,7 +240,7 @@ fn target_map(call: &Call, map: &Map) -> Option<Target> {
             }
             other => {
                 let hint = crate::suggest::hint(other, "a target has", known);
-                call.wrong(0, format!("a target has no `{other}`"), hint);
+                call.wrong_word(0, other, format!("a target has no `{other}`"), hint);
                 return None;
             }
         }

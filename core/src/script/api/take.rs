@@ -61,6 +61,11 @@ impl Call {
     pub fn wrong(&self, index: usize, what: impl Into<String>, help: impl Into<String>) {
         self.record(self.argument(index), what.into(), help.into());
     }
+    /// Records that a word within argument `index` is wrong.
+    pub fn wrong_word(&self, index: usize, word: &str, what: impl Into<String>, help: impl Into<String>) {
+        let place = self.argument(index).map(|place| self.name_after(word, &place));
+        self.record(place, what.into(), help.into());
+    }
     fn record(&self, place: Option<Place>, what: String, help: String) {
         if let (Some(sheet), Some(place)) = (&self.sheet, place) {
             let problem = Problem::at(&place, what);

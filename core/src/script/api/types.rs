@@ -38,7 +38,7 @@ pub(super) fn field_type(name: &str) -> Option<FieldType> {
 pub(super) fn field_type_of(call: &Call, index: usize, name: &str) -> Option<FieldType> {
     let kind = field_type(name);
     if kind.is_none() {
-        call.wrong(index, format!("`{}` is no type", name.escape_debug()), hint(name, "types are", TYPES));
+        call.wrong_word(index, name, format!("`{}` is no type", name.escape_debug()), hint(name, "types are", TYPES));
     }
     kind
 }

@@ -52,7 +52,7 @@ fn titles(check: &mut Check, draft: &DashboardDraft) {
         check.once("panel", &panel.panel.title, &mut titles, &panel.at);
     }
     if draft.rows.iter().all(Vec::is_empty) {
-        check.problem(&draft.at, format!("dashboard `{}` has no panels", draft.name), "add some: `.row([stat(…)])`");
+        check.missing(&draft.at, format!("dashboard `{}` has no panels", draft.name), "add some: `.row([stat(…)])`");
     }
     for panel in draft.rows.iter().flatten() {
         if let (Some(title), Some(at)) = (&panel.panel.follows, &panel.follows_at)

@@ -89,7 +89,7 @@ fn mismatch(check: &mut Check, name: &str, literal: &Literal, kind: &dyn Fn(&str
     };
     let help = match (wanted, name) {
         (_, "priority") => "compare `level` by name: `level >= \"error\"`".to_owned(),
-        ("text", _) => format!("read the number with `{name}.int()`, or give the field a type: `{{{name}:int}}`"),
+        ("text", _) => format!("read the number with `{name}.int()`"),
         _ => String::new(),
     };
     let what = format!("`{name}` is {wanted}: it never equals {got}");

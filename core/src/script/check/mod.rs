@@ -28,6 +28,12 @@ impl Check {
         let (problem, help) = (Problem::at(place, what), help.into());
         self.problems.push(if help.is_empty() { problem } else { problem.help(help) });
     }
+    /// Records that something is missing, unless something else is wrong in that script: it may follow from that.
+    fn missing(&mut self, place: &Place, what: impl Into<String>, help: impl Into<String>) {
+        if !self.problems.iter().any(|problem| problem.file == place.file.shown) {
+            self.problem(place, what, help);
+        }
+    }
     /// A table by name, built in or declared.
     fn table(&self, name: &str) -> Option<&TableDef> {
         tables::built_in(name).map(|table| &**table).or_else(|| self.tables.get(name).map(|(table, _)| table))

@@ -58,7 +58,7 @@ fn claim(check: &mut Check, draft: &ScheduleDraft, claimed: &mut BTreeMap<String
         Targets::List(list) => {
             if draft.targets_at.is_none() {
                 let what = format!("schedule `{}` polls nobody", draft.schedule.name);
-                check.problem(at, what, "say whom: `.targets(inventory(\"fleet\"))`");
+                check.missing(at, what, "say whom: `.targets(inventory(\"fleet\"))`");
             }
             for target in list {
                 let at = check.atlas.name_after(&target.url, at);
@@ -91,7 +91,8 @@ pub(super) fn check_rules(check: &mut Check, drafts: &[Shared<RuleDraft>]) -> Ve
         let at = draft.action_at.as_ref().unwrap_or(&draft.at);
         match &draft.action {
             None if draft.action_at.is_none() => {
-                check.problem(at, format!("rule `{}` does nothing", draft.name), "end it with `.drop(…)`, `.redact(…)` or `.sample(…)`");
+                let what = format!("rule `{}` does nothing", draft.name);
+                check.missing(at, what, "end it with `.drop(…)`, `.redact(…)` or `.sample(…)`");
             }
             None => {}
             Some(Action::Drop(expr) | Action::Sample { of: expr, .. }) => entry_fields(check, expr, at),

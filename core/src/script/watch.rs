@@ -1,0 +1,257 @@
+//! Notices that scripts changed: the system's notifications, and a look at every file beside them.
+//!
+//! Folders are watched, never files (a watched file is lost when it is replaced). Whatever is noticed only makes us
+//! look: the hash of all contents decides whether anything is loaded.
+
+use super::{
+    listing::{Found, Stamp, list},
+    live::Scripts,
+};
+use notify::{
+    Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
+    event::{AccessKind, AccessMode, ModifyKind},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Weak,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long it has to be quiet before we look.
+const QUIET: Duration = Duration::from_millis(150);
+/// We look after this long even if it never gets quiet.
+const QUIET_AT_MOST: Duration = Duration::from_millis(600);
+/// How often every file is looked at beside notifications.
+const POLL_BESIDE: Duration = Duration::from_secs(2);
+/// How often where there are no notifications.
+const POLL_ALONE: Duration = Duration::from_secs(1);
+/// Notifications waiting; when it is full we will look at everything anyway.
+const WAITING_MAX: usize = 256;
+
+/// How to watch.
+pub(super) struct Watching {
+    /// Whether to use the system's notifications.
+    pub notified: bool,
+    /// How often to look without them.
+    pub poll: Duration,
+}
+
+impl Default for Watching {
+    fn default() -> Self {
+        Self { notified: true, poll: POLL_ALONE }
+    }
+}
+
+/// Something happened in a folder we watch.
+enum Hint {
+    /// A file is being written.
+    Writing(PathBuf),
+    /// Its writer is done.
+    Written(PathBuf),
+    /// Anything else.
+    Other,
+}
+
+/// Starts the thread. It holds the scripts only while it looks.
+pub(super) fn start(scripts: &Arc<Scripts>, watching: Watching) {
+    let weak = Arc::downgrade(scripts);
+    let roots = scripts.roots().to_vec();
+    // Armed before this returns, so that nothing that happens from now on is missed.
+    let mut watch = Watch::new(roots, &watching);
+    watch.arm();
+    let started = thread::Builder::new().name("script-watch".into()).spawn(move || watch.run(&weak));
+    if let Err(error) = started {
+        tracing::error!("scripts are not watched, no thread can be started: {error}");
+    }
+}
+
+struct Watch {
+    roots: Vec<PathBuf>,
+    watcher: Option<RecommendedWatcher>,
+    hints: Receiver<Hint>,
+    /// Keeps the channel open when there is no watcher.
+    _sender: SyncSender<Hint>,
+    poll: Duration,
+    /// Folders under watch, each with which folder it was.
+    watched: BTreeMap<PathBuf, Option<(u64, u64)>>,
+    stamps: BTreeMap<PathBuf, Stamp>,
+    /// Files whose writers are not done, as far as we were told.
+    writing: BTreeSet<PathBuf>,
+}
+
+impl Watch {
+    fn new(roots: Vec<PathBuf>, watching: &Watching) -> Self {
+        let (sender, hints) = sync_channel(WAITING_MAX);
+        let watcher = if watching.notified { watcher(sender.clone()) } else { None };
+        let mut watch = Self {
+            roots,
+            poll: if watcher.is_some() { POLL_BESIDE } else { watching.poll },
+            watcher,
+            hints,
+            _sender: sender,
+            watched: BTreeMap::new(),
+            stamps: BTreeMap::new(),
+            writing: BTreeSet::new(),
+        };
+        watch.stamps = watch.stamps_now();
+        watch
+    }
+
+    fn run(mut self, scripts: &Weak<Scripts>) {
+        // What changed between the first load and the first watch.
+        let mut look = true;
+        loop {
+            {
+                let Some(scripts) = scripts.upgrade() else { return };
+                let stamps = self.stamps_now();
+                if (look || stamps != self.stamps) && !self.emptied(&stamps) {
+                    self.stamps = stamps;
+                    scripts.look(false);
+                    self.arm();
+                }
+            }
+            look = match self.hints.recv_timeout(self.poll) {
+                Ok(hint) => {
+                    self.note(hint);
+                    self.wait_for_quiet();
+                    true
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.writing.clear();
+                    false
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+        }
+    }
+
+    fn note(&mut self, hint: Hint) {
+        match hint {
+            Hint::Writing(path) => drop(self.writing.insert(path)),
+            Hint::Written(path) => drop(self.writing.remove(&path)),
+            Hint::Other => {}
+        }
+    }
+
+    /// Until nothing happened for a while and no file is half written, but not for ever.
+    fn wait_for_quiet(&mut self) {
+        let end = Instant::now() + QUIET_AT_MOST;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            match self.hints.recv_timeout(left.min(QUIET)) {
+                Ok(hint) => self.note(hint),
+                Err(RecvTimeoutError::Timeout) if self.writing.is_empty() => return,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// Whether a script stands empty because its writer is in the middle of replacing what was there.
+    fn emptied(&self, stamps: &BTreeMap<PathBuf, Stamp>) -> bool {
+        let emptied = |path: &PathBuf, stamp: &Stamp| {
+            stamp.bytes == 0 && self.stamps.get(path).is_some_and(|before| before.bytes > 0)
+        };
+        stamps.iter().any(|(path, stamp)| emptied(path, stamp) && self.is_being_written(path))
+    }
+
+    fn is_being_written(&self, path: &Path) -> bool {
+        self.writing.iter().any(|one| one.file_name() == path.file_name())
+    }
+
+    fn stamps_now(&self) -> BTreeMap<PathBuf, Stamp> {
+        let found = list(&self.roots).into_iter().filter_map(|found| match found {
+            Found::Script(script) => Some((script.path, script.stamp)),
+            Found::Folder(..) | Found::Odd(..) => None,
+        });
+        found.collect()
+    }
+
+    /// Watches the folders that matter now: new ones, and those that are other folders under an old name.
+    fn arm(&mut self) {
+        let Some(watcher) = &mut self.watcher else { return };
+        let wanted = folders(&self.roots);
+        for (path, identity) in &self.watched {
+            if wanted.get(path) != Some(identity) {
+                let _ = watcher.unwatch(path); // it may be gone already
+            }
+        }
+        let mut failed = false;
+        let old = std::mem::take(&mut self.watched);
+        for (path, identity) in wanted {
+            let same = old.get(&path) == Some(&identity);
+            if same || watcher.watch(&path, RecursiveMode::NonRecursive).is_ok() {
+                self.watched.insert(path, identity);
+            } else {
+                failed = true;
+            }
+        }
+        let poll = if failed { POLL_ALONE } else { POLL_BESIDE };
+        if failed && self.poll != poll {
+            tracing::warn!("some script folders can't be watched: looking at them every second instead");
+        }
+        self.poll = poll;
+    }
+}
+
+/// The system's notifications, turned into hints.
+fn watcher(sender: SyncSender<Hint>) -> Option<RecommendedWatcher> {
+    let send = move |hint: Hint| match sender.try_send(hint) {
+        // When it is full, we are about to look at everything.
+        Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+    };
+    let made = notify::recommended_watcher(move |event: notify::Result<Event>| {
+        let Ok(event) = event else { return send(Hint::Other) };
+        let path = event.paths.first().cloned().unwrap_or_default();
+        match event.kind {
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => send(Hint::Written(path)),
+            EventKind::Access(_) => {} // our own reading
+            EventKind::Modify(ModifyKind::Data(_)) => send(Hint::Writing(path)),
+            _ => send(Hint::Other),
+        }
+    });
+    match made {
+        Ok(watcher) => Some(watcher),
+        Err(error) => {
+            tracing::warn!("no notifications of changed scripts, looking every second instead: {error}");
+            None
+        }
+    }
+}
+
+/// The folders whose changes matter, with which folder each is: roots, their parents, where they really are,
+/// folders below, and the folders links lead to.
+fn folders(roots: &[PathBuf]) -> BTreeMap<PathBuf, Option<(u64, u64)>> {
+    let mut folders = BTreeSet::new();
+    for root in roots {
+        let here = if root.is_dir() { Some(root.as_path()) } else { root.parent() };
+        let parent = if root.parent() == Some(Path::new("")) { Some(Path::new(".")) } else { root.parent() };
+        folders.extend(here.filter(|here| here.is_dir()).map(Path::to_owned));
+        folders.extend(parent.map(Path::to_owned));
+        if let Ok(real) = root.canonicalize() {
+            folders.extend(real.parent().map(Path::to_owned));
+        }
+    }
+    for found in list(roots) {
+        match found {
+            Found::Folder(path, _) => {
+                folders.extend(path.canonicalize().ok());
+                folders.insert(path);
+            }
+            Found::Script(script) => {
+                folders.extend(script.path.canonicalize().ok().and_then(|real| Some(real.parent()?.to_owned())));
+            }
+            Found::Odd(..) => {}
+        }
+    }
+    let identity = |path: &Path| std::fs::metadata(path).ok().map(|found| Stamp::of(&found).identity());
+    folders.into_iter().map(|path| (identity(&path), path)).map(|(identity, path)| (path, identity)).collect()
+}
