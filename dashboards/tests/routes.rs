@@ -84,7 +84,7 @@ async fn a_page_hears_what_changes_and_nothing_twice() {
     assert_eq!(event["patch"]["events"][0]["new"], "Better");
     assert_eq!(event["page"]["title"], "Better");
 
-    let rejected = Rejected { problems: vec![problem()] };
+    let rejected = Rejected { problems: vec![problem()], hash: "two".into() };
     let last_good = scripts.borrow().current.clone();
     scripts.send_replace(Layouts { current: last_good.clone(), rejected: Some(Arc::new(rejected)) });
     let event = events.next_with("problem").await;
@@ -104,6 +104,7 @@ fn problem() -> Problem {
         file: "dashboards/fleet.rhai".into(),
         line: 7,
         column: 3,
+        width: 4,
         what: "unknown table `lgos`".into(),
         help: Some("did you mean `logs`?".into()),
         source: "  lgos.count()".into(),

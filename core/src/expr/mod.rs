@@ -7,6 +7,7 @@
 
 pub(crate) mod compiled;
 mod eval;
+pub(crate) mod mismatch;
 mod show;
 pub(crate) mod slots;
 mod types;

@@ -225,7 +225,7 @@ impl Scope {
         for name in missing {
             self.unknown_name(name, part);
         }
-        if let Some(error) = super::mismatch::find(expr, &|name| self.type_of(name)) {
+        if let Some(error) = crate::expr::mismatch::find(expr, &|name| self.type_of(name)) {
             self.flaws.push(Flaw::new(part, error));
         }
     }

@@ -16,7 +16,6 @@ pub mod input;
 mod json;
 mod lines;
 mod logfmt;
-mod mismatch;
 mod one;
 mod piece;
 mod plan;
@@ -30,6 +29,8 @@ mod time_format;
 mod trace;
 mod unescape;
 mod verbose;
+
+pub(crate) use entry_fields::entry_field_type;
 
 use crate::{
     error::Error,

@@ -16,6 +16,7 @@ use crate::{
     time::Time,
     value::Value,
 };
+use std::sync::Arc;
 
 impl Parser {
     /// Runs on one entry alone.
@@ -43,12 +44,24 @@ impl Parser {
         self.spec.examples.iter().enumerate().filter_map(check).collect()
     }
 
+    /// The names of the record's own fields: extracted or set, stored or not.
+    pub fn fields(&self) -> impl Iterator<Item = &str> + Clone {
+        self.program.fields.iter().map(|(name, ..)| &**name)
+    }
+
     /// A batch of one entry whose input is this text.
     fn entry_of(&self, text: &str, now: Time) -> Entries {
-        let input = &*self.spec.input;
-        let journal = journal_names(input).first().copied().unwrap_or(input);
+        self.entry_with(&[], text, now)
+    }
+
+    /// The same, with other fields of the entry by the names scripts use.
+    fn entry_with(&self, given: &[(Arc<str>, String)], text: &str, now: Time) -> Entries {
+        let journal = |name| journal_names(name).first().copied().unwrap_or(name);
         let mut entries = Entries::default();
-        entries.push_field(journal.as_bytes(), text.as_bytes());
+        for (name, value) in given {
+            entries.push_field(journal(name).as_bytes(), value.as_bytes());
+        }
+        entries.push_field(journal(&self.spec.input).as_bytes(), text.as_bytes());
         entries.end(Cursor { realtime: now.0.max(0) as u64, ..Cursor::default() });
         entries
     }
@@ -94,7 +107,7 @@ impl Parser {
     }
 
     fn check_example(&self, example: &Example, now: Time) -> Option<Error> {
-        let entries = self.entry_of(&example.input, now);
+        let entries = self.entry_with(&example.given, &example.input, now);
         let entry = entries.get(0);
         let mut found = Found::default();
         self.program.wanted.find(&entry, &mut found);
@@ -117,11 +130,15 @@ impl Parser {
     }
 
     fn differs(&self, name: &str, wanted: &Value<'_>, work: &Work<'_>) -> Option<Error> {
-        let Some((_, slot, _)) = self.program.fields.iter().find(|(own, ..)| **own == *name) else {
-            let hint = crate::suggest::hint(name, "fields are", self.program.fields.iter().map(|(own, ..)| &**own));
+        let own = self.program.fields.iter().find(|(own, ..)| **own == *name).map(|(_, slot, _)| *slot);
+        // A column may also be one of the entry's own fields.
+        let column = || self.table.columns.iter().position(|column| column.name == name);
+        let Some(slot) = own.or_else(|| Some(self.program.columns.get(column()?)?.slot)) else {
+            let known = self.fields().chain(self.table.columns.iter().map(|column| column.name.as_str()));
+            let hint = crate::suggest::hint(name, "fields are", known);
             return Some(Error::invalid(format!("this example expects a field `{name}`")).help(hint));
         };
-        let given = work.slots.value(work.slots.values[usize::from(*slot)]);
+        let given = work.slots.value(work.slots.values[usize::from(slot)]);
         let same =
             given.is_missing() && wanted.is_missing() || given.compare(wanted) == Some(std::cmp::Ordering::Equal);
         let text = |value: &Value<'_>| super::piece::shown(&text_of(value));

@@ -37,19 +37,17 @@ pub(super) struct Uses {
     pub reads: Vec<(Arc<str>, Place)>,
     /// Fields it sets, with their places.
     pub sets: Vec<(Arc<str>, Place)>,
-    /// Fields it said it adds.
-    pub adds: Vec<Arc<str>>,
     /// Every field name that may be asked for while it runs, also by functions it calls.
     pub names: Vec<Arc<str>>,
 }
 
 impl Uses {
     /// Reads a closure that takes one record. `None`, with a recorded problem, if it takes anything else.
-    pub fn of(sheet: &Sheet, function: &FnPtr, adds: Vec<Arc<str>>, at: &Place) -> Option<Self> {
+    pub fn of(sheet: &Sheet, function: &FnPtr, at: &Place) -> Option<Self> {
         let names = sheet.atlas.field_names();
         let outline = sheet.atlas.outline(&at.file.shown)?;
         let Some(body) = outline.bodies.get(function.fn_name()) else {
-            return Some(Self { reads: Vec::new(), sets: Vec::new(), adds, names });
+            return Some(Self { reads: Vec::new(), sets: Vec::new(), names });
         };
         let [param] = body.params.get(function.curry().len()..).unwrap_or_default() else {
             let count = body.params.len().saturating_sub(function.curry().len());
@@ -61,7 +59,7 @@ impl Uses {
             let own = all.iter().filter(|(whose, ..)| whose == param);
             own.map(|(_, field, position)| (Arc::from(field.as_str()), Place::new(&at.file, *position))).collect()
         };
-        Some(Self { reads: of_param(&body.reads), sets: of_param(&body.sets), adds, names })
+        Some(Self { reads: of_param(&body.reads), sets: of_param(&body.sets), names })
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 pub(super) enum Found {
     Script(Script),
     /// A folder that may hold scripts.
-    Folder(PathBuf, Stamp),
+    Folder(PathBuf),
     /// What can't be a script though it is named like one, with the reason.
     Odd(PathBuf, String),
 }
@@ -61,7 +61,7 @@ pub(super) fn list(roots: &[PathBuf]) -> Vec<Found> {
         match fs::metadata(root) {
             Ok(found) if found.is_dir() => {
                 walk.real_root = root.canonicalize().unwrap_or_else(|_| root.clone());
-                walk.folder(root, Path::new(""), 0, &found);
+                walk.folder(root, Path::new(""), 0);
             }
             Ok(found) => walk.alone(root, &found),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -91,15 +91,15 @@ impl Walk {
         self.script(path, name, false, found);
         let parent = path.parent().map(Path::to_owned).unwrap_or_default();
         for folder in [parent.join("lib"), parent.join("../lib")] {
-            if let (Ok(real), Ok(found)) = (folder.canonicalize(), fs::metadata(&folder)) {
+            if let Ok(real) = folder.canonicalize() {
                 self.real_root = real;
-                self.folder(&folder, Path::new("lib"), 0, &found);
+                self.folder(&folder, Path::new("lib"), 0);
                 return;
             }
         }
     }
 
-    fn folder(&mut self, folder: &Path, below: &Path, depth: usize, found: &Metadata) {
+    fn folder(&mut self, folder: &Path, below: &Path, depth: usize) {
         if depth > FOLDER_DEPTH_MAX {
             return self.odd(folder, &format!("folders are nested deeper than {FOLDER_DEPTH_MAX}"));
         }
@@ -107,7 +107,7 @@ impl Walk {
             Ok(entries) => entries.flatten().map(|entry| entry.file_name()).collect(),
             Err(error) => return self.odd(folder, &format!("this folder can't be read: {error}")),
         };
-        self.found.push(Found::Folder(folder.to_owned(), Stamp::of(found)));
+        self.found.push(Found::Folder(folder.to_owned()));
         names.sort();
         for name in names {
             let shown = name.to_string_lossy();
@@ -125,7 +125,7 @@ impl Walk {
                 // A link to a folder is followed only where it can't lead around in circles.
                 let circles = path.canonicalize().is_ok_and(|real| self.real_root.starts_with(&real));
                 if !circles {
-                    self.folder(path, below, depth + 1, &found);
+                    self.folder(path, below, depth + 1);
                 }
             }
             Ok(found) if is_script => {

@@ -14,7 +14,7 @@ use std::{
 };
 
 /// One script as it was read.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct File {
     /// As a person names it: the root as given, and the path below it.
     pub shown: String,
@@ -40,7 +40,7 @@ impl File {
 }
 
 /// A place in a script.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub(super) struct Place {
     pub file: Arc<File>,
     /// 1-based; 0: the whole file.
@@ -53,6 +53,27 @@ impl Place {
     pub fn new(file: &Arc<File>, position: rhai::Position) -> Self {
         let (line, column) = (position.line().unwrap_or(0), position.position().unwrap_or(1));
         Self { file: file.clone(), line, column }
+    }
+    /// The place of a byte of the text in quotes that begins here.
+    pub fn inside(&self, offset: usize) -> Self {
+        let line = self.source_line();
+        let begin = line.char_indices().nth(self.column.saturating_sub(1)).map_or(0, |(byte, _)| byte);
+        let text = &line[begin..];
+        let quote = text.chars().next().filter(|first| matches!(first, '"' | '`'));
+        let Some(quote) = quote else { return self.clone() };
+        // Bytes of the script's text and of what it means differ by the backslashes before them.
+        let mut meant = 0;
+        let mut chars = text.char_indices().skip(1).peekable();
+        let mut column = self.column + 1;
+        while let Some((_, letter)) = chars.next() {
+            if meant >= offset {
+                break;
+            }
+            let escaped = quote == '"' && letter == '\\' && chars.next().is_some();
+            meant += if escaped { 1 } else { letter.len_utf8() };
+            column += 1 + usize::from(escaped);
+        }
+        Self { column, ..self.clone() }
     }
     pub fn source_line(&self) -> &str {
         self.file.text.split('\n').nth(self.line.saturating_sub(1)).unwrap_or_default().trim_end_matches('\r')
@@ -110,7 +131,7 @@ impl Sources {
                     })),
                     Err(what) => sources.problems.push(Problem::file(script.path.display().to_string(), what)),
                 },
-                Found::Folder(..) => {}
+                Found::Folder(_) => {}
                 Found::Odd(path, what) => sources.problems.push(Problem::file(path.display().to_string(), what)),
             }
         }

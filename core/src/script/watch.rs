@@ -170,7 +170,7 @@ impl Watch {
     fn stamps_now(&self) -> BTreeMap<PathBuf, Stamp> {
         let found = list(&self.roots).into_iter().filter_map(|found| match found {
             Found::Script(script) => Some((script.path, script.stamp)),
-            Found::Folder(..) | Found::Odd(..) => None,
+            Found::Folder(_) | Found::Odd(..) => None,
         });
         found.collect()
     }
@@ -242,7 +242,7 @@ fn folders(roots: &[PathBuf]) -> BTreeMap<PathBuf, Option<(u64, u64)>> {
     }
     for found in list(roots) {
         match found {
-            Found::Folder(path, _) => {
+            Found::Folder(path) => {
                 folders.extend(path.canonicalize().ok());
                 folders.insert(path);
             }

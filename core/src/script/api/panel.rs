@@ -256,7 +256,7 @@ fn closures(shelf: &mut Shelf) {
             }
             let parts = call.sheet().zip(call.closure(0, &closure)).zip(call.argument(0));
             let Some(((sheet, closure), at)) = parts else { return draft };
-            draft.tint = Uses::of(sheet, &closure, Vec::new(), &at);
+            draft.tint = Uses::of(sheet, &closure, &at);
             if draft.tint.is_some() {
                 draft.panel.tint = Some(Tint(Arc::new(TintClosure::new(sheet, closure, at.to_string()))));
             }

@@ -29,8 +29,7 @@ pub(super) fn map(call: &Call, parser: ParserRef, closure: &Dynamic, sets: Optio
         Some(Some(types)) => types.into_iter().map(|(name, kind)| (name, kind.column())).collect(),
     };
     let Some(at) = call.argument(0) else { return parser };
-    let adds = sets.iter().map(|(name, _)| name.clone()).collect();
-    let Some(uses) = Uses::of(sheet, &closure, adds, &at) else { return parser };
+    let Some(uses) = Uses::of(sheet, &closure, &at) else { return parser };
     let closure = MapClosure::new(sheet, closure, at.to_string(), &uses);
     let step = Step::Map { call: Closure(Arc::new(closure)), sets };
     parser.with(|draft| draft.closures.push(uses)).step(call, Some(step))

@@ -12,31 +12,9 @@ use std::sync::Arc;
 /// Names of types without arguments, and of those with.
 const TYPES: [&str; 9] = ["text", "int", "float", "bool", "ip", "time", "duration", "bytes", "flag"];
 
-/// A type by its name.
-pub(super) fn field_type(name: &str) -> Option<FieldType> {
-    Some(match name {
-        "text" => FieldType::Text,
-        "int" => FieldType::Int,
-        "float" => FieldType::Float,
-        "bool" => FieldType::Bool,
-        "ip" => FieldType::Ip,
-        "time" => FieldType::Time("rfc3339".into()),
-        "duration" => FieldType::Duration,
-        "bytes" => FieldType::Bytes,
-        _ => {
-            let (kind, argument) = name.strip_suffix(')')?.split_once('(')?;
-            match kind {
-                "time" => FieldType::Time(argument.into()),
-                "flag" => FieldType::Flag(argument.into()),
-                _ => return None,
-            }
-        }
-    })
-}
-
 /// A type by its name, or a recorded problem.
 pub(super) fn field_type_of(call: &Call, index: usize, name: &str) -> Option<FieldType> {
-    let kind = field_type(name);
+    let kind = FieldType::parse(name);
     if kind.is_none() {
         call.wrong_word(index, name, format!("`{}` is no type", name.escape_debug()), hint(name, "types are", TYPES));
     }
@@ -65,7 +43,7 @@ pub(super) fn types(call: &Call, index: usize, map: &Dynamic) -> Option<Vec<(Arc
 /// `status:int` split into what stands before the type and the type; `text` when there is none.
 pub(super) fn split_type(call: &Call, index: usize, word: &str) -> Option<(String, FieldType)> {
     for (at, _) in word.match_indices(':') {
-        if let Some(kind) = field_type(&word[at + 1..]) {
+        if let Some(kind) = FieldType::parse(&word[at + 1..]) {
             return Some((word[..at].to_owned(), kind));
         }
     }

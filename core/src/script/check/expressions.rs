@@ -5,10 +5,11 @@ use super::{
     Check,
 };
 use crate::{
-    expr::{Expr, Literal},
+    expr::{Expr, mismatch},
     fields::{ENTRY_FIELDS, is_entry_field},
+    parse::entry_field_type,
     suggest::hint,
-    table::{ColumnType, KEY_COLUMNS, Storage, TableDef},
+    table::{ColumnType, KEY_COLUMNS, TableDef},
 };
 
 /// Every field of the expression has to be one of an entry.
@@ -23,12 +24,7 @@ pub(super) fn entry_fields(check: &mut Check, expr: &Expr, at: &Place) {
         let help = hint(&name, "entries have upper-case journal fields and", ENTRY_FIELDS);
         check.problem(&check.atlas.name_after(&name, at), format!("an entry has no field `{name}`"), help);
     }
-    let kind = |name: &str| match name {
-        "priority" | "pid" => Some(ColumnType::Int),
-        "time" => Some(ColumnType::Time),
-        _ => Some(ColumnType::Text),
-    };
-    types(check, expr, &kind, at);
+    never(check, expr, &|name| Some(entry_field_type(name)), at);
 }
 
 /// The type of a column as queries may name it, also `level` and `service` where a table has what they are views of.
@@ -54,44 +50,10 @@ pub(super) fn columns(table: &TableDef) -> Vec<&str> {
     all
 }
 
-/// Comparing text with a number is always false: surely not what was meant.
-pub(super) fn types(check: &mut Check, expr: &Expr, kind: &dyn Fn(&str) -> Option<ColumnType>, at: &Place) {
-    match expr {
-        Expr::Compare(_, a, b) => {
-            for (field, literal) in [(a, b), (b, a)] {
-                if let (Expr::Field(name), Expr::Literal(literal)) = (&**field, &**literal) {
-                    mismatch(check, name, literal, kind, at);
-                }
-            }
-        }
-        Expr::In(a, list) => {
-            if let Expr::Field(name) = &**a {
-                list.iter().take(1).for_each(|literal| mismatch(check, name, literal, kind, at));
-            }
-        }
-        Expr::And(a, b) | Expr::Or(a, b) => {
-            types(check, a, kind, at);
-            types(check, b, kind, at);
-        }
-        Expr::Not(a) => types(check, a, kind, at),
-        _ => {}
+/// A comparison that can never hold is surely not what was meant.
+pub(super) fn never(check: &mut Check, expr: &Expr, kind: &dyn Fn(&str) -> Option<ColumnType>, at: &Place) {
+    if let Some(error) = mismatch::find(expr, kind) {
+        let word = error.what.split('`').nth(1).unwrap_or_default();
+        check.problem(&check.atlas.name_after(word, at), error.what.clone(), error.help.unwrap_or_default());
     }
-}
-
-fn mismatch(check: &mut Check, name: &str, literal: &Literal, kind: &dyn Fn(&str) -> Option<ColumnType>, at: &Place) {
-    let Some(column) = kind(name) else { return };
-    let (wanted, got) = match (column.storage(), literal) {
-        (Storage::Text, Literal::Int(number)) => ("text", number.to_string()),
-        (Storage::Text, Literal::Float(number)) => ("text", number.to_string()),
-        (Storage::Int | Storage::Float, Literal::Text(text)) => ("a number", format!("\"{text}\"")),
-        (Storage::Bool, Literal::Text(text)) => ("true or false", format!("\"{text}\"")),
-        _ => return,
-    };
-    let help = match (wanted, name) {
-        (_, "priority") => "compare `level` by name: `level >= \"error\"`".to_owned(),
-        ("text", _) => format!("read the number with `{name}.int()`"),
-        _ => String::new(),
-    };
-    let what = format!("`{name}` is {wanted}: it never equals {got}");
-    check.problem(&check.atlas.name_after(name, at), what, help);
 }

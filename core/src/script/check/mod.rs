@@ -1,7 +1,6 @@
 //! Checks what all scripts said together, and makes one generation of definitions of it.
 
 mod dashboards;
-mod examples;
 mod expressions;
 mod parsers;
 mod queries;

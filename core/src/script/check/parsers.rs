@@ -6,10 +6,16 @@ use super::{
         sheet::{Shared, lock},
         source::Place,
     },
-    Check, examples,
-    expressions::entry_fields,
+    Check,
 };
-use crate::{error::Error, parse::Parser, table::TableDef, tables};
+use crate::{
+    fields::{ENTRY_FIELDS, is_entry_field},
+    parse::{Flaw, Parser, Part},
+    suggest::hint,
+    table::TableDef,
+    tables,
+    time::Time,
+};
 use std::{collections::BTreeMap, sync::Arc};
 
 pub(super) fn check(check: &mut Check, drafts: &[Shared<ParserDraft>]) -> Vec<Arc<Parser>> {
@@ -26,47 +32,66 @@ pub(super) fn check(check: &mut Check, drafts: &[Shared<ParserDraft>]) -> Vec<Ar
         if *name != *draft.spec.table && !check.well_named("table", &draft.spec.table, &[], &table_at) {
             continue;
         }
-        if let (Some(from), Some(at)) = (&draft.spec.from, &draft.from_at) {
-            entry_fields(check, from, at);
-        }
         match Parser::compile(draft.spec.clone()) {
             Ok(parser) => {
                 merge(check, &parser.table, &table_at);
-                examples::run(check, &parser, &draft.examples_at);
+                closures(check, &parser, &draft);
+                parser.check_examples(Time::now()).iter().for_each(|found| flaw(check, &draft, found));
                 parsers.push(Arc::new(parser));
             }
-            Err(errors) => errors.iter().for_each(|error| place(check, &draft, error)),
+            Err(flaws) => flaws.iter().for_each(|found| flaw(check, &draft, found)),
         }
     }
     parsers.sort_by(|a, b| a.spec.name.cmp(&b.spec.name));
     parsers
 }
 
-/// Puts what the parser's compiler found at the word it speaks of.
-fn place(check: &mut Check, draft: &ParserDraft, error: &Error) {
-    let from = part(draft, error.place.as_deref().unwrap_or_default()).unwrap_or(&draft.at);
-    let word = error.what.split('`').nth(1);
-    let at = match word {
-        Some(word) if from.file.text.contains(word) => check.atlas.name_after(word, from),
-        _ => from.clone(),
+/// Closures read fields that are there and set fields they said they add.
+fn closures(check: &mut Check, parser: &Parser, draft: &ParserDraft) {
+    let known: Vec<Arc<str>> = parser.fields().map(Arc::from).collect();
+    let names = || known.iter().map(|name| &**name);
+    for uses in &draft.closures {
+        for (name, at) in &uses.reads {
+            if !known.contains(name) && !is_entry_field(name) {
+                let help = hint(name, "this record has", names().chain(ENTRY_FIELDS));
+                check.problem(at, format!("field `{name}` does not exist here"), help);
+            }
+        }
+        for (name, at) in &uses.sets {
+            if !known.contains(name) {
+                let help = format!("say its type: `.map(|r| …, #{{ {name}: \"text\" }})`");
+                check.problem(at, format!("this closure does not say that it adds `{name}`"), help);
+            }
+        }
+    }
+}
+
+/// Puts what is wrong with a parser at the word it speaks of, within the part of the declaration it concerns.
+fn flaw(check: &mut Check, draft: &ParserDraft, flaw: &Flaw) {
+    let part = match flaw.part {
+        Part::From => draft.from_at.as_ref(),
+        Part::Extractor(index) => draft.extractors_at.get(index),
+        Part::Step(index) => draft.steps_at.get(index),
+        Part::Columns => draft.columns_at.as_ref(),
+        Part::Table => draft.table_at.as_ref(),
+        Part::Example(index) => draft.examples_at.get(index),
+        Part::Input | Part::Lines => None,
     };
-    let at = if at.line < from.line { from.clone() } else { at };
+    let from = part.unwrap_or(&draft.at);
+    let error = &flaw.error;
+    let at = match flaw.offset {
+        Some(offset) => from.inside(offset),
+        None => word(check, &error.what, from),
+    };
     check.problem(&at, error.what.clone(), error.help.clone().unwrap_or_default());
 }
 
-/// The place of the part that an error names: `extractor 1`, `step 2`, `example 1`, `from`, `columns`.
-fn part<'d>(draft: &'d ParserDraft, name: &str) -> Option<&'d Place> {
-    let (kind, number) = name.split_once(' ').unwrap_or((name, "1"));
-    let index = number.parse::<usize>().ok()?.checked_sub(1)?;
-    match kind {
-        "extractor" => draft.extractors_at.get(index),
-        "step" => draft.steps_at.get(index),
-        "example" => draft.examples_at.get(index),
-        "from" => draft.from_at.as_ref(),
-        "columns" => draft.columns_at.as_ref(),
-        "table" => draft.table_at.as_ref(),
-        _ => None,
-    }
+/// The first word in backticks that stands in the same declaration.
+fn word(check: &Check, what: &str, from: &Place) -> Place {
+    const LINES_AWAY_MAX: usize = 8;
+    let places = what.split('`').skip(1).step_by(2).map(|word| check.atlas.name_after(word, from));
+    let near = |at: &Place| at != from && at.line >= from.line && at.line - from.line <= LINES_AWAY_MAX;
+    places.into_iter().find(near).unwrap_or_else(|| from.clone())
 }
 
 /// Adds a parser's columns to its table; a column another parser gave another type is refused.

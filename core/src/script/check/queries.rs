@@ -3,7 +3,7 @@
 use super::{
     super::api::query::QueryDraft,
     Check,
-    expressions::{column, columns, types},
+    expressions::{column, columns, never},
 };
 use crate::{suggest::hint, table::Storage, tables};
 
@@ -32,7 +32,7 @@ pub(super) fn check(check: &mut Check, query: &QueryDraft) -> bool {
     }
     if let Some(filter) = &query.filter {
         let at = query.uses.first().map_or(&query.table_at, |(_, at)| at).clone();
-        types(check, filter, &|name| column(&table, name), &at);
+        never(check, filter, &|name| column(&table, name), &at);
         residual(check, query, filter);
     }
     check.problems.len() == before

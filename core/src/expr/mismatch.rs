@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The first comparison in an expression whose sides are of kinds that never compare.
-pub(super) fn find(expr: &Expr, field: &dyn Fn(&str) -> Option<ColumnType>) -> Option<Error> {
+pub(crate) fn find(expr: &Expr, field: &dyn Fn(&str) -> Option<ColumnType>) -> Option<Error> {
     match expr {
         Expr::Compare(how, a, b) => inside(&[a, b], field).or_else(|| compare(expr, *how, a, b, field)),
         Expr::And(a, b) | Expr::Or(a, b) | Expr::Arithmetic(_, a, b) => inside(&[a, b], field),
@@ -48,6 +48,10 @@ fn differ(a: ColumnType, b: ColumnType) -> bool {
 }
 
 fn never(expr: &Expr, name: &str, kind: ColumnType, other: &str) -> Error {
-    Error::invalid(format!("`{name}` is {} and never equals {other}: `{expr}`", kind.name()))
+    let error = Error::invalid(format!("`{name}` is {} and never equals {other}: `{expr}`", kind.name()));
+    if name == "priority" {
+        return error.help("compare `level` by name: `level >= \"error\"`");
+    }
+    error
         .help(format!("give `{name}` another type where it is extracted, or use int(…), float(…) or text(…)"))
 }
