@@ -39,8 +39,11 @@ impl Atlas {
     }
     /// The names of all fields that any of the scripts reads of anything.
     pub fn field_names(&self) -> Vec<Arc<str>> {
-        let mut names: Vec<Arc<str>> =
-            self.0.values().flat_map(|(_, outline)| outline.properties.iter().map(|name| name.as_str().into())).collect();
+        let mut names: Vec<Arc<str>> = self
+            .0
+            .values()
+            .flat_map(|(_, outline)| outline.properties.iter().map(|name| name.as_str().into()))
+            .collect();
         names.sort();
         names.dedup();
         names

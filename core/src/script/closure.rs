@@ -84,9 +84,8 @@ impl Callable {
         let Some((engine, ast)) = self.home.0.get() else {
             return Err(Error::failed("a closure was called while its script still loads").at(&self.place));
         };
-        let called = within(CALL_OPERATIONS_MAX, CALL_MS_MAX, || {
-            self.function.call::<Dynamic>(engine, ast, (record.clone(),))
-        });
+        let called =
+            within(CALL_OPERATIONS_MAX, CALL_MS_MAX, || self.function.call::<Dynamic>(engine, ast, (record.clone(),)));
         called.map_err(|error| self.failure(*error))
     }
 

@@ -4,8 +4,8 @@ use super::{
     api,
     library::Imported,
     limits::{
-        CALL_DEPTH_MAX, EXPRESSION_DEPTH_MAX, FUNCTION_DEPTH_MAX, FUNCTIONS_MAX, IMPORTS_MAX, ITEMS_MAX, TEXT_BYTES_MAX,
-        VARIABLES_MAX,
+        CALL_DEPTH_MAX, EXPRESSION_DEPTH_MAX, FUNCTION_DEPTH_MAX, FUNCTIONS_MAX, IMPORTS_MAX, ITEMS_MAX,
+        TEXT_BYTES_MAX, VARIABLES_MAX,
     },
     sheet::Sheet,
 };
@@ -111,7 +111,8 @@ fn bare_name(name: &str, index: usize, context: &EvalContext<'_, '_, '_, '_, '_,
     if index > 0 || !loading || context.scope().contains(name) {
         return None;
     }
-    let is_function = context.iter_namespaces().any(|module| module.iter_script_fn_info().any(|(.., def)| def.name == name));
+    let is_function =
+        context.iter_namespaces().any(|module| module.iter_script_fn_info().any(|(.., def)| def.name == name));
     if is_function { None } else { Some(Dynamic::from(Expr::field(name))) }
 }
 
@@ -138,7 +139,13 @@ fn known() -> BTreeMap<String, BTreeSet<usize>> {
 struct Known(BTreeMap<String, Shared<Module>>);
 
 impl ModuleResolver for Known {
-    fn resolve(&self, _: &Engine, _: Option<&str>, path: &str, _: Position) -> Result<Shared<Module>, Box<EvalAltResult>> {
+    fn resolve(
+        &self,
+        _: &Engine,
+        _: Option<&str>,
+        path: &str,
+        _: Position,
+    ) -> Result<Shared<Module>, Box<EvalAltResult>> {
         // Every import was looked up, and reported if there is none, before the script runs.
         Ok(self.0.get(path).cloned().unwrap_or_else(|| Module::new().into()))
     }

@@ -96,7 +96,10 @@ impl Libraries {
     fn find(&self, import: &Import) -> Result<String, impl FnOnce(&Place) -> Problem + use<>> {
         let refuse = |what: String, help: String| move |place: &Place| Problem::at(place, what).help(help);
         let Some(path) = &import.path else {
-            return Err(refuse("an import takes the name of a library in quotes".into(), "import \"palette\" as color;".into()));
+            return Err(refuse(
+                "an import takes the name of a library in quotes".into(),
+                "import \"palette\" as color;".into(),
+            ));
         };
         let outside = path.starts_with('/')
             || path.contains('\\')

@@ -10,9 +10,9 @@ pub const FOLDER_DEPTH_MAX: usize = 16;
 pub const PROBLEMS_MAX: usize = 200;
 
 /// The most operations one script may take to load.
-pub const LOAD_OPERATIONS_MAX: u64 = 2_000_000;
+pub const LOAD_OPERATIONS_MAX: u64 = 500_000;
 /// The longest one script may take to load, in milliseconds.
-pub const LOAD_MS_MAX: u64 = 2_000;
+pub const LOAD_MS_MAX: u64 = 5_000;
 /// The most operations one call of a closure may take.
 pub const CALL_OPERATIONS_MAX: u64 = 20_000;
 /// The longest one call of a closure may take, in milliseconds.

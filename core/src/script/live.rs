@@ -140,8 +140,7 @@ impl Scripts {
     }
 
     fn accept(&self, new: Arc<Definitions>) -> Reload {
-        let (hash, files, parsers, dashboards) =
-            (&new.hash, new.files.len(), new.parsers.len(), new.dashboards.len());
+        let (hash, files, parsers, dashboards) = (&new.hash, new.files.len(), new.parsers.len(), new.dashboards.len());
         tracing::info!(%hash, files, parsers, dashboards, "scripts loaded");
         self.current.store(new);
         self.rejected.store(None);

@@ -88,7 +88,9 @@ impl Outline {
     /// Where a name (or a text that says the name) stands: the first at or after a place, else the first at all.
     pub fn name(&self, name: &str, after: Position) -> Position {
         let first = |places: &BTreeMap<String, Vec<Position>>| {
-            places.get(name).and_then(|all| all.iter().copied().filter(|at| key(*at) >= key(after)).min_by_key(|at| key(*at)))
+            places
+                .get(name)
+                .and_then(|all| all.iter().copied().filter(|at| key(*at) >= key(after)).min_by_key(|at| key(*at)))
         };
         let any = || self.names.get(name).and_then(|all| all.first().copied());
         first(&self.names).or_else(|| first(&self.texts)).or_else(any).unwrap_or(after)
@@ -121,7 +123,8 @@ impl Outline {
                 }
             }
             Expr::Dot(chain, ..) => {
-                let inside = matches!(parent, Some(ASTNode::Expr(Expr::Dot(above, ..))) if std::ptr::eq(&above.rhs, expr));
+                let inside =
+                    matches!(parent, Some(ASTNode::Expr(Expr::Dot(above, ..))) if std::ptr::eq(&above.rhs, expr));
                 if !inside && let Expr::FnCall(root, _) = &chain.lhs {
                     chain_members(&chain.rhs, &mut |at| drop(roots.insert(key(at), root.name.to_string())));
                 }

@@ -38,15 +38,7 @@ impl Problem {
     }
     /// Something wrong with a whole file.
     pub(super) fn file(shown: impl Into<String>, what: impl Into<String>) -> Self {
-        Self {
-            file: shown.into(),
-            line: 0,
-            column: 0,
-            width: 1,
-            what: what.into(),
-            help: None,
-            source: String::new(),
-        }
+        Self { file: shown.into(), line: 0, column: 0, width: 1, what: what.into(), help: None, source: String::new() }
     }
     /// Says what is known or what to do.
     #[must_use]
@@ -80,9 +72,7 @@ impl Problem {
 
     /// The source line and the bytes the caret covers; the renderer cuts long lines by itself.
     fn shortened(&self) -> (&str, std::ops::Range<usize>) {
-        let byte_of = |chars: usize| {
-            self.source.char_indices().nth(chars).map_or(self.source.len(), |(byte, _)| byte)
-        };
+        let byte_of = |chars: usize| self.source.char_indices().nth(chars).map_or(self.source.len(), |(byte, _)| byte);
         let start = self.column.saturating_sub(1);
         (&self.source, byte_of(start)..byte_of(start + self.width.max(1)))
     }

@@ -104,7 +104,9 @@ fn statements(engine: &Engine, compiled: &Compiled, sheet: &Sheet, broken: &[Str
 /// Records what stopped a statement, unless it follows from something recorded before.
 pub(super) fn record(sheet: &Sheet, file: &Arc<File>, error: &EvalAltResult, broken: &[String]) {
     let (what, help, at) = trouble::explain(error);
-    let place = trouble::script(error).and_then(|script| sheet.atlas.place(&script, at)).unwrap_or_else(|| Place::new(file, at));
+    let place = trouble::script(error)
+        .and_then(|script| sheet.atlas.place(&script, at))
+        .unwrap_or_else(|| Place::new(file, at));
     let follows = broken.iter().any(|alias| what.contains(&format!("`{alias}::")));
     if follows || sheet.has_problem_at(place.line, place.column) {
         return;
@@ -139,13 +141,17 @@ fn wrong_call(call: &Call) -> Option<(String, String)> {
         let what = if call.method { "method" } else { "function" };
         let names = members(call);
         let known = if call.root.is_some() { "there are" } else { "functions are" };
-        return Some((format!("unknown {what} `{}`", call.name), hint(&call.name, known, names.iter().map(String::as_str))));
+        return Some((
+            format!("unknown {what} `{}`", call.name),
+            hint(&call.name, known, names.iter().map(String::as_str)),
+        ));
     };
     if counts.contains(&given) {
         return None;
     }
     let own = usize::from(call.method);
-    let wanted: Vec<String> = counts.iter().filter(|count| **count >= own).map(|count| (count - own).to_string()).collect();
+    let wanted: Vec<String> =
+        counts.iter().filter(|count| **count >= own).map(|count| (count - own).to_string()).collect();
     let what = format!("`{}` takes {} arguments, not {}", call.name, wanted.join(" or "), call.args.len());
     Some((what, String::new()))
 }

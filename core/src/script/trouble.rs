@@ -23,10 +23,14 @@ pub(super) fn explain(error: &EvalAltResult) -> (String, Option<String>, Positio
             "`if`, `&&` and `||` need true or false at once, but this depends on a record's fields".into(),
             "write `&` and `|` between conditions over fields",
         ),
-        E::ErrorMismatchDataType(wanted, got, _) => plain(format!("{} is wanted here, not {}", word(wanted), word(got))),
+        E::ErrorMismatchDataType(wanted, got, _) => {
+            plain(format!("{} is wanted here, not {}", word(wanted), word(got)))
+        }
         E::ErrorDotExpr(what, _) => property(what, at),
         E::ErrorRuntime(value, _) => plain(value.to_string()),
-        E::ErrorStackOverflow(_) => helped("functions call each other too deeply".into(), "does one call itself for ever?"),
+        E::ErrorStackOverflow(_) => {
+            helped("functions call each other too deeply".into(), "does one call itself for ever?")
+        }
         E::ErrorDataTooLarge(what, _) => plain(format!("this makes too much: {what}")),
         E::ErrorParsing(kind, _) => plain(lower_first(&kind.to_string())),
         other => plain(lower_first(&without_position(other))),
@@ -38,7 +42,9 @@ pub(super) fn is_cut(error: &EvalAltResult) -> bool {
     use EvalAltResult as E;
     match error {
         E::ErrorInFunctionCall(_, _, inner, _) | E::ErrorInModule(_, inner, _) => is_cut(inner),
-        E::ErrorTerminated(..) | E::ErrorTooManyOperations(_) | E::ErrorDataTooLarge(..) | E::ErrorStackOverflow(_) => true,
+        E::ErrorTerminated(..) | E::ErrorTooManyOperations(_) | E::ErrorDataTooLarge(..) | E::ErrorStackOverflow(_) => {
+            true
+        }
         _ => false,
     }
 }
@@ -60,10 +66,9 @@ pub(super) fn syntax(error: &ParseError) -> (String, Option<String>, Position) {
     let kind = error.err_type();
     let (what, help) = match kind {
         P::UnexpectedEOF => ("the script ends in the middle of something".into(), Some("is a `)` or `}` missing?")),
-        P::Reserved(word) => (
-            format!("`{word}` is a word of the language"),
-            Some("write `field(\"…\")` for a field of that name"),
-        ),
+        P::Reserved(word) => {
+            (format!("`{word}` is a word of the language"), Some("write `field(\"…\")` for a field of that name"))
+        }
         P::MissingToken(token, what) => (format!("`{token}` is missing {what}"), None),
         P::BadInput(what) => (lower_first(&what.to_string()), None),
         other => (lower_first(&other.to_string()), None),

@@ -75,13 +75,15 @@ pub(super) fn register(shelf: &mut Shelf) {
     shelf.add(
         "dashboard",
         &["name: String"],
-        "Begins a dashboard; its name is its address, `/d/fleet`.\n\ndashboard(\"fleet\")",
+        "Begins a dashboard; its name is its address, `/d/fleet`.",
+        r#"dashboard("fleet")"#,
         |context: NativeCallContext<'_>, name: Dynamic| begin(&Call::of(&context), &name),
     );
     shelf.add(
         "title",
         &["dashboard: Dashboard", "title: String"],
-        "What stands above it.\n\n.title(\"Fleet errors\")",
+        "What stands above it.",
+        r#".title("Fleet errors")"#,
         |context: NativeCallContext<'_>, dashboard: DashboardRef, title: Dynamic| {
             let title = Call::of(&context).text(0, &title);
             dashboard.with(|draft| title.into_iter().for_each(|title| draft.title = title.to_string()))
@@ -90,7 +92,8 @@ pub(super) fn register(shelf: &mut Shelf) {
     shelf.add(
         "last",
         &["dashboard: Dashboard", "duration: Duration"],
-        "How far back it looks at first; 6 hours if it does not say.\n\n.last(6.hours)",
+        "How far back it looks at first; 6 hours if it does not say.",
+        ".last(6.hours)",
         |context: NativeCallContext<'_>, dashboard: DashboardRef, span: Dynamic| {
             let span = Call::of(&context).span(0, &span);
             dashboard.with(|draft| span.into_iter().for_each(|span| draft.last = span))
@@ -99,7 +102,8 @@ pub(super) fn register(shelf: &mut Shelf) {
     shelf.add(
         "refresh",
         &["dashboard: Dashboard", "duration: Duration"],
-        "How often it asks again, at most once a second; 10 seconds if it does not say.\n\n.refresh(10.seconds)",
+        "How often it asks again, at most once a second; 10 seconds if it does not say.",
+        ".refresh(10.seconds)",
         |context: NativeCallContext<'_>, dashboard: DashboardRef, span: Dynamic| {
             let call = Call::of(&context);
             let span = call.span(0, &span);
@@ -109,10 +113,15 @@ pub(super) fn register(shelf: &mut Shelf) {
             dashboard.with(|draft| span.into_iter().for_each(|span| draft.refresh = span))
         },
     );
+    content(shelf);
+}
+
+fn content(shelf: &mut Shelf) {
     shelf.add(
         "pick",
         &["dashboard: Dashboard", "field: String"],
-        "Offers the values of a column as a drop-down that filters every panel.\n\n.pick(host)",
+        "Offers the values of a column as a drop-down that filters every panel.",
+        ".pick(host)",
         |context: NativeCallContext<'_>, dashboard: DashboardRef, field: Dynamic| {
             let call = Call::of(&context);
             let pick = call.name(0, &field).zip(call.argument(0));
@@ -122,7 +131,8 @@ pub(super) fn register(shelf: &mut Shelf) {
     shelf.add(
         "mark",
         &["dashboard: Dashboard", "query: Query", "label: String"],
-        "Draws a line over every chart at the time of each record; `${column}` in the label is its value.\n\n.mark(deploys, \"deploy ${version}\")",
+        "Draws a line over every chart at the time of each record; `${column}` in the label is its value.",
+        r#".mark(deploys, "deploy ${version}")"#,
         |context: NativeCallContext<'_>, dashboard: DashboardRef, query: Dynamic, label: Dynamic| {
             let call = Call::of(&context);
             let parts = QueryDraft::take(&call, 0, &query).zip(call.text(1, &label)).zip(call.argument(1));
@@ -133,7 +143,8 @@ pub(super) fn register(shelf: &mut Shelf) {
     shelf.add(
         "row",
         &["dashboard: Dashboard", "panels: Array"],
-        "Adds a row of panels below the others.\n\n.row([stat(\"Errors\", logs.where(level >= \"error\").count())])",
+        "Adds a row of panels below the others.",
+        r#".row([stat("Errors", logs.where(level >= "error").count())])"#,
         |context: NativeCallContext<'_>, dashboard: DashboardRef, panels: Dynamic| {
             let row = row(&Call::of(&context), &panels);
             dashboard.with(|draft| draft.rows.push(row))
@@ -147,12 +158,20 @@ fn row(call: &Call, panels: &Dynamic) -> Vec<PanelDraft> {
     }
     let Some(items) = panels.read_lock::<Array>() else {
         if !panels.is::<Broken>() {
-            call.wrong(0, format!("`row` takes a list of panels, not {}", describe(panels)), "write `[stat(…), lines(…)]`");
+            call.wrong(
+                0,
+                format!("`row` takes a list of panels, not {}", describe(panels)),
+                "write `[stat(…), lines(…)]`",
+            );
         }
         return Vec::new();
     };
     if items.len() > ROW_PANELS_MAX {
-        call.wrong(0, format!("a row has {} panels, the most is {ROW_PANELS_MAX}", items.len()), "begin another `.row`");
+        call.wrong(
+            0,
+            format!("a row has {} panels, the most is {ROW_PANELS_MAX}", items.len()),
+            "begin another `.row`",
+        );
     }
     let panels = items.iter().filter_map(|item| {
         let panel = item.read_lock::<PanelDraft>().map(|panel| panel.clone());

@@ -43,7 +43,8 @@ pub(super) fn register(shelf: &mut Shelf) {
     shelf.add(
         "field",
         &["name: String"],
-        "A field by its name, for names that are also words of the language.\n\nfield(\"default\") == \"yes\"",
+        "A field by its name, for names that are also words of the language.",
+        r#"field("default") == "yes""#,
         |context: NativeCallContext<'_>, name: Dynamic| {
             or_broken(Call::of(&context).text(0, &name).map(|name| Expr::field(&name)))
         },
@@ -54,20 +55,27 @@ pub(super) fn register(shelf: &mut Shelf) {
 
 fn tests(shelf: &mut Shelf) {
     let kinds = [
-        ("contains", TextTest::Contains, "Whether the text holds this part.\n\nmessage.contains(\"timed out\")"),
-        ("starts_with", TextTest::StartsWith, "Whether the text begins so.\n\nunit.starts_with(\"user@\")"),
-        ("ends_with", TextTest::EndsWith, "Whether the text ends so.\n\npath.ends_with(\".php\")"),
+        ("contains", TextTest::Contains, "Whether the text holds this part.", r#"message.contains("timed out")"#),
+        ("starts_with", TextTest::StartsWith, "Whether the text begins so.", r#"unit.starts_with("user@")"#),
+        ("ends_with", TextTest::EndsWith, "Whether the text ends so.", r#"path.ends_with(".php")"#),
     ];
-    for (name, test, says) in kinds {
-        shelf.add(name, &["field: Expression", "part: String"], says, move |context: NativeCallContext<'_>, a: Expr, part: Dynamic| {
-            let call = Call::of(&context);
-            or_broken(call.text(0, &part).map(|part| Expr::Test(test, Box::new(a), part.as_str().into())))
-        });
+    for (name, test, says, example) in kinds {
+        shelf.add(
+            name,
+            &["field: Expression", "part: String"],
+            says,
+            example,
+            move |context: NativeCallContext<'_>, a: Expr, part: Dynamic| {
+                let call = Call::of(&context);
+                or_broken(call.text(0, &part).map(|part| Expr::Test(test, Box::new(a), part.as_str().into())))
+            },
+        );
     }
     shelf.add(
         "matches",
         &["field: Expression", "pattern: String"],
-        "Whether a regular expression finds a match in the text.\n\nmessage.matches(`(?i)out of memory`)",
+        "Whether a regular expression finds a match in the text.",
+        "message.matches(`(?i)out of memory`)",
         |context: NativeCallContext<'_>, a: Expr, pattern: Dynamic| {
             let call = Call::of(&context);
             let made = call.text(0, &pattern).and_then(|text| regex(&call, 0, &text));
@@ -77,24 +85,25 @@ fn tests(shelf: &mut Shelf) {
     shelf.add(
         "lookup",
         &["field: Expression", "map: Map"],
-        "The value a map has for the text; missing if it has none.\n\nstatus.text().lookup(#{ \"404\": \"not found\", \"500\": \"broken\" })",
+        "The value a map has for the text; missing if it has none.",
+        r#"status.text().lookup(#{ "404": "not found", "500": "broken" })"#,
         |context: NativeCallContext<'_>, a: Expr, map: Dynamic| or_broken(lookup(&Call::of(&context), a, &map)),
     );
 }
 
 fn functions(shelf: &mut Shelf) {
     let kinds = [
-        ("lower", Function::Lower, "The text with ASCII letters made small.\n\nmethod.lower() == \"get\""),
-        ("upper", Function::Upper, "The text with ASCII letters made large.\n\nmethod.upper() == \"GET\""),
-        ("trim", Function::Trim, "The text without white space at both ends.\n\nmessage.trim() != \"\""),
-        ("len", Function::Len, "The length of the text in bytes.\n\nmessage.len() > 1000"),
-        ("int", Function::Int, "A whole number read from the text.\n\nDISK_USED_BYTES.int() > 0"),
-        ("float", Function::Float, "A fraction read from the text.\n\nload.float() > 1.5"),
-        ("text", Function::Text, "The value as text.\n\nstatus.text().starts_with(\"5\")"),
-        ("exists", Function::Exists, "Whether the record has the field.\n\nunit.exists()"),
+        ("lower", Function::Lower, "The text with ASCII letters made small.", r#"method.lower() == "get""#),
+        ("upper", Function::Upper, "The text with ASCII letters made large.", r#"method.upper() == "GET""#),
+        ("trim", Function::Trim, "The text without white space at both ends.", r#"message.trim() != """#),
+        ("len", Function::Len, "The length of the text in bytes.", "message.len() > 1000"),
+        ("int", Function::Int, "A whole number read from the text.", "DISK_USED_BYTES.int() > 0"),
+        ("float", Function::Float, "A fraction read from the text.", "load.float() > 1.5"),
+        ("text", Function::Text, "The value as text.", r#"status.text().starts_with("5")"#),
+        ("exists", Function::Exists, "Whether the record has the field.", "unit.exists()"),
     ];
-    for (name, function, says) in kinds {
-        shelf.add(name, &["field: Expression"], says, move |a: Expr| Expr::Call(function, Box::new(a)));
+    for (name, function, says, example) in kinds {
+        shelf.add(name, &["field: Expression"], says, example, move |a: Expr| Expr::Call(function, Box::new(a)));
     }
 }
 

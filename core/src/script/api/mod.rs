@@ -1,5 +1,6 @@
 //! What scripts can call: each file here registers one part of the language, with its documentation.
 
+mod ask;
 pub(super) mod dashboard;
 pub(super) mod expression;
 mod extract;
@@ -10,8 +11,8 @@ pub(super) mod record;
 pub(super) mod rule;
 pub(super) mod schedule;
 mod shelf;
-mod step;
 pub(super) mod span;
+mod step;
 mod take;
 mod types;
 
@@ -36,7 +37,7 @@ pub(super) fn module() -> Module {
     parser::register(&mut shelf);
     schedule::register(&mut shelf);
     rule::register(&mut shelf);
-    query::register(&mut shelf);
+    ask::register(&mut shelf);
     dashboard::register(&mut shelf);
     panel::register(&mut shelf);
     record::register(&mut shelf);

@@ -17,6 +17,48 @@ use std::sync::Arc;
 /// The lowest and the highest a panel may be, in pixels.
 const HEIGHT_PX: std::ops::RangeInclusive<i64> = 40..=2_000;
 
+/// Panels that ask a question: what each is called and drawn as, what it is, an example.
+const KINDS: [(&str, PanelKind, &str, &str); 8] = [
+    (
+        "stat",
+        PanelKind::Stat { spark: false },
+        "One number.",
+        r#"stat("Errors", logs.where(level >= "error").count())"#,
+    ),
+    (
+        "lines",
+        PanelKind::Lines { stacked: false },
+        "Lines over time.",
+        r#"lines("Errors by host", logs.where(level >= "error").every(1.minutes).count(host))"#,
+    ),
+    (
+        "areas",
+        PanelKind::Areas { stacked: true },
+        "Filled areas over time, stacked.",
+        r#"areas("Errors by host", logs.where(level >= "error").every(1.minutes).count(host))"#,
+    ),
+    ("bars", PanelKind::Bars, "Bars, largest first.", r#"bars("Noisiest units", logs.count(unit).top(10))"#),
+    (
+        "heat",
+        PanelKind::Heat,
+        "Two keys as a grid of colours.",
+        r#"heat("When it hurts", logs.where(level >= "error").count(weekday, hour))"#,
+    ),
+    ("shares", PanelKind::Shares, "Parts of a whole.", r#"shares("Levels", logs.count(priority))"#),
+    (
+        "table",
+        PanelKind::Table,
+        "Records as they are.",
+        r#"table("Latest errors", logs.where(level >= "error").latest(200))"#,
+    ),
+    (
+        "gauges",
+        PanelKind::Gauges,
+        "Usage bars, one for each record.",
+        r#"gauges("Storage", storage.newest(host, mount))"#,
+    ),
+];
+
 /// One panel in the making.
 #[derive(Clone)]
 pub(in super::super) struct PanelDraft {
@@ -59,20 +101,16 @@ fn or_broken(draft: Option<PanelDraft>) -> Dynamic {
 
 pub(super) fn register(shelf: &mut Shelf) {
     shelf.module.set_custom_type::<PanelDraft>("Panel");
-    let kinds = [
-        ("stat", PanelKind::Stat { spark: false }, "One number.\n\nstat(\"Errors\", logs.where(level >= \"error\").count())"),
-        ("lines", PanelKind::Lines { stacked: false }, "Lines over time.\n\nlines(\"Errors by host\", logs.where(level >= \"error\").every(1.minutes).count(host))"),
-        ("areas", PanelKind::Areas { stacked: true }, "Filled areas over time, stacked.\n\nareas(\"Errors by host\", logs.where(level >= \"error\").every(1.minutes).count(host))"),
-        ("bars", PanelKind::Bars, "Bars, largest first.\n\nbars(\"Noisiest units\", logs.count(unit).top(10))"),
-        ("heat", PanelKind::Heat, "Two keys as a grid of colours.\n\nheat(\"When it hurts\", logs.where(level >= \"error\").count(weekday, hour))"),
-        ("shares", PanelKind::Shares, "Parts of a whole.\n\nshares(\"Levels\", logs.count(priority))"),
-        ("table", PanelKind::Table, "Records as they are.\n\ntable(\"Latest errors\", logs.where(level >= \"error\").latest(200))"),
-        ("gauges", PanelKind::Gauges, "Usage bars, one for each record.\n\ngauges(\"Storage\", storage.newest(host, mount))"),
-    ];
-    for (name, kind, says) in kinds {
-        shelf.add(name, &["title: String", "query: Query"], says, move |context: NativeCallContext<'_>, title: Dynamic, query: Dynamic| {
-            or_broken(begin(&Call::of(&context), kind, &title, Some(&query)))
-        });
+    for (name, kind, says, example) in KINDS {
+        shelf.add(
+            name,
+            &["title: String", "query: Query"],
+            says,
+            example,
+            move |context: NativeCallContext<'_>, title: Dynamic, query: Dynamic| {
+                or_broken(begin(&Call::of(&context), kind, &title, Some(&query)))
+            },
+        );
     }
     for (name, kind) in [("table", PanelKind::Table), ("gauges", PanelKind::Gauges)] {
         shelf.also(name, move |context: NativeCallContext<'_>, title: Dynamic, query: Dynamic, columns: Dynamic| {
@@ -87,7 +125,8 @@ pub(super) fn register(shelf: &mut Shelf) {
     shelf.add(
         "text",
         &["title: String", "words: String"],
-        "Words between the charts.\n\ntext(\"Read me\", \"Errors are everything from level `error` up.\")",
+        "Words between the charts.",
+        r#"text("Read me", "Errors are everything from level `error` up.")"#,
         |context: NativeCallContext<'_>, title: Dynamic, words: Dynamic| {
             let call = Call::of(&context);
             let words = call.text(1, &words);
@@ -107,7 +146,8 @@ fn looks(shelf: &mut Shelf) {
     shelf.add(
         "wide",
         &["panel: Panel", "share: i64"],
-        "Its share of the row's width, 1 to 12.\n\n.wide(2)",
+        "Its share of the row's width, 1 to 12.",
+        ".wide(2)",
         |context: NativeCallContext<'_>, mut draft: PanelDraft, wide: Dynamic| {
             let wide = Call::of(&context).whole(0, &wide, 1..=12);
             wide.into_iter().for_each(|wide| draft.panel.wide = wide as u8);
@@ -117,7 +157,8 @@ fn looks(shelf: &mut Shelf) {
     shelf.add(
         "height",
         &["panel: Panel", "pixels: i64"],
-        "Its height in pixels.\n\n.height(320)",
+        "Its height in pixels.",
+        ".height(320)",
         |context: NativeCallContext<'_>, mut draft: PanelDraft, height: Dynamic| {
             draft.panel.height = Call::of(&context).whole(0, &height, HEIGHT_PX).map(|height| height as u16);
             draft
@@ -126,18 +167,21 @@ fn looks(shelf: &mut Shelf) {
     shelf.add(
         "stacked",
         &["panel: Panel", "yes: bool"],
-        "Whether series stand on each other; for `lines` and `areas`.\n\n.stacked(false)",
+        "Whether series stand on each other; for `lines` and `areas`.",
+        ".stacked(false)",
         |context: NativeCallContext<'_>, draft: PanelDraft, yes: Dynamic| {
             let call = Call::of(&context);
             let yes = call.yes(0, &yes).unwrap_or(true);
             stacked(&call, draft, yes)
         },
     );
-    shelf.also("stacked", |context: NativeCallContext<'_>, draft: PanelDraft| stacked(&Call::of(&context), draft, true));
+    shelf
+        .also("stacked", |context: NativeCallContext<'_>, draft: PanelDraft| stacked(&Call::of(&context), draft, true));
     shelf.add(
         "spark",
         &["panel: Panel"],
-        "A line over time behind the number; for `stat`.\n\n.spark()",
+        "A line over time behind the number; for `stat`.",
+        ".spark()",
         |context: NativeCallContext<'_>, mut draft: PanelDraft| {
             match draft.panel.kind {
                 PanelKind::Stat { .. } => draft.panel.kind = PanelKind::Stat { spark: true },
@@ -149,7 +193,8 @@ fn looks(shelf: &mut Shelf) {
     shelf.add(
         "palette",
         &["panel: Panel", "colours: Array"],
-        "The colours to draw with, as `#rrggbb`.\n\n.palette([\"#4c9be8\", \"#e5533c\"])",
+        "The colours to draw with, as `#rrggbb`.",
+        r##".palette(["#4c9be8", "#e5533c"])"##,
         |context: NativeCallContext<'_>, mut draft: PanelDraft, list: Dynamic| {
             draft.panel.palette = colours(&Call::of(&context), &list);
             draft
@@ -185,7 +230,8 @@ fn numbers(shelf: &mut Shelf) {
     shelf.add(
         "unit",
         &["panel: Panel", "unit: String"],
-        "What its numbers count: `bytes`, `duration` (microseconds), `percent`, or any word.\n\n.unit(\"ms\")",
+        "What its numbers count: `bytes`, `duration` (microseconds), `percent`, or any word.",
+        r#".unit("ms")"#,
         |context: NativeCallContext<'_>, mut draft: PanelDraft, unit: Dynamic| {
             let unit = Call::of(&context).text(0, &unit);
             unit.into_iter().for_each(|unit| {
@@ -203,7 +249,8 @@ fn numbers(shelf: &mut Shelf) {
     shelf.add(
         "good",
         &["panel: Panel", "number: f64"],
-        "At or below this (above, if larger than `bad`) is good.\n\n.good(0)",
+        "At or below this (above, if larger than `bad`) is good.",
+        ".good(0)",
         |context: NativeCallContext<'_>, mut draft: PanelDraft, number: Dynamic| {
             draft.panel.good = Call::of(&context).number(0, &number);
             draft
@@ -212,7 +259,8 @@ fn numbers(shelf: &mut Shelf) {
     shelf.add(
         "bad",
         &["panel: Panel", "number: f64"],
-        "At or beyond this is bad.\n\n.bad(100)",
+        "At or beyond this is bad.",
+        ".bad(100)",
         |context: NativeCallContext<'_>, mut draft: PanelDraft, number: Dynamic| {
             draft.panel.bad = Call::of(&context).number(0, &number);
             draft
@@ -224,7 +272,8 @@ fn words(shelf: &mut Shelf) {
     shelf.add(
         "follows",
         &["panel: Panel", "title: String"],
-        "What is selected in the panel of that title filters this one.\n\n.follows(\"Errors by host\")",
+        "What is selected in the panel of that title filters this one.",
+        r#".follows("Errors by host")"#,
         |context: NativeCallContext<'_>, mut draft: PanelDraft, title: Dynamic| {
             let call = Call::of(&context);
             draft.panel.follows = call.text(0, &title).map(|title| title.to_string());
@@ -235,7 +284,8 @@ fn words(shelf: &mut Shelf) {
     shelf.add(
         "empty",
         &["panel: Panel", "words: String"],
-        "What is said when there are no records.\n\n.empty(\"No errors. Enjoy the silence.\")",
+        "What is said when there are no records.",
+        r#".empty("No errors. Enjoy the silence.")"#,
         |context: NativeCallContext<'_>, mut draft: PanelDraft, words: Dynamic| {
             draft.panel.empty = Call::of(&context).text(0, &words).map(|words| words.to_string());
             draft
@@ -247,7 +297,8 @@ fn closures(shelf: &mut Shelf) {
     shelf.add(
         "tint",
         &["panel: Panel", "closure: FnPtr"],
-        "A closure that gives a table's row a colour, or `()`.\n\n.tint(|row| if row.level == \"critical\" { \"#e5533c\" })",
+        "A closure that gives a table's row a colour, or `()`.",
+        r##".tint(|row| if row.level == "critical" { "#e5533c" })"##,
         |context: NativeCallContext<'_>, mut draft: PanelDraft, closure: Dynamic| {
             let call = Call::of(&context);
             if draft.panel.kind != PanelKind::Table {

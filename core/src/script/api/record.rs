@@ -74,14 +74,17 @@ pub(in super::super) fn dynamic_of(value: &Value<'_>) -> Dynamic {
 
 pub(super) fn register(shelf: &mut Shelf) {
     shelf.module.set_custom_type::<Record>("Record");
-    shelf.module.set_indexer_get_fn(|record: &mut Record, name: ImmutableString| Ok::<_, Box<EvalAltResult>>(record.get(&name)));
+    shelf.module.set_indexer_get_fn(|record: &mut Record, name: ImmutableString| {
+        Ok::<_, Box<EvalAltResult>>(record.get(&name))
+    });
     shelf.module.set_indexer_set_fn(|record: &mut Record, name: ImmutableString, value: Dynamic| {
         record.set(&name, value).map_err(|what| EvalAltResult::ErrorRuntime(what.into(), Position::NONE).into())
     });
     shelf.add(
         "has",
         &["record: Record", "field: String"],
-        "Whether the record has a field; in closures.\n\n|r| r.has(\"user\")",
+        "Whether the record has a field; in closures.",
+        r#"|r| r.has("user")"#,
         |context: NativeCallContext<'_>, record: Record, field: Dynamic| {
             let name = Call::of(&context).name(0, &field);
             name.is_some_and(|name| !record.get(&name).is_unit())

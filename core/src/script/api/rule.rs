@@ -56,13 +56,15 @@ pub(super) fn register(shelf: &mut Shelf) {
     shelf.add(
         "rule",
         &["name: String"],
-        "Begins a rule: what the agents let leave a machine. Rules apply in the order of their names.\n\nrule(\"quiet\")",
+        "Begins a rule: what the agents let leave a machine. Rules apply in the order of their names.",
+        r#"rule("quiet")"#,
         |context: NativeCallContext<'_>, name: Dynamic| begin(&Call::of(&context), &name),
     );
     shelf.add(
         "drop",
         &["rule: Rule", "condition: Expression"],
-        "Entries for which this is true are not sent, but counted.\n\n.drop(level == \"debug\" & identifier == \"kubelet\")",
+        "Entries for which this is true are not sent, but counted.",
+        r#".drop(level == "debug" & identifier == "kubelet")"#,
         |context: NativeCallContext<'_>, rule: RuleRef, condition: Dynamic| {
             let call = Call::of(&context);
             let action = call.condition(0, &condition).map(Action::Drop);
@@ -72,7 +74,8 @@ pub(super) fn register(shelf: &mut Shelf) {
     shelf.add(
         "redact",
         &["rule: Rule", "field: String", "pattern: String", "with: String"],
-        "Every match in the field is replaced in whatever is sent; `$1` names a group.\n\n.redact(message, `(?i)bearer [a-z0-9._-]+`, \"bearer ***\")",
+        "Every match in the field is replaced in whatever is sent; `$1` names a group.",
+        r#".redact(message, `(?i)bearer [a-z0-9._-]+`, "bearer ***")"#,
         |context: NativeCallContext<'_>, rule: RuleRef, field: Dynamic, pattern: Dynamic, with: Dynamic| {
             let call = Call::of(&context);
             let action = || {
@@ -88,7 +91,8 @@ pub(super) fn register(shelf: &mut Shelf) {
     shelf.add(
         "sample",
         &["rule: Rule", "condition: Expression", "keep: f64"],
-        "Of the entries for which this is true, only this share is sent, always the same ones.\n\n.sample(level == \"debug\", 0.1)",
+        "Of the entries for which this is true, only this share is sent, always the same ones.",
+        r#".sample(level == "debug", 0.1)"#,
         |context: NativeCallContext<'_>, rule: RuleRef, condition: Dynamic, keep: Dynamic| {
             let call = Call::of(&context);
             let action = call.condition(0, &condition).zip(call.share(1, &keep));

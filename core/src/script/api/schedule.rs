@@ -74,13 +74,16 @@ pub(super) fn register(shelf: &mut Shelf) {
     shelf.add(
         "schedule",
         &["name: String"],
-        "Begins a schedule: when which targets are polled.\n\nschedule(\"fleet\")",
+        "Begins a schedule: when which targets are polled.",
+        r#"schedule("fleet")"#,
         |context: NativeCallContext<'_>, name: Dynamic| begin(&Call::of(&context), &name),
     );
     shelf.add(
         "inventory",
         &["name: String"],
-        "Targets listed elsewhere: under `inventories` in infralogs.yaml, or in a YAML or JSON file beside it.\n\ninventory(\"fleet\")",
+        "Targets listed elsewhere: under `inventories` in infralogs.yaml, or in a YAML or JSON file \
+         beside it.",
+        r#"inventory("fleet")"#,
         |context: NativeCallContext<'_>, name: Dynamic| match Call::of(&context).text(0, &name) {
             Some(name) => Dynamic::from(InventoryName(name.to_string())),
             None => Broken.into_dynamic(),
@@ -89,7 +92,9 @@ pub(super) fn register(shelf: &mut Shelf) {
     shelf.add(
         "targets",
         &["schedule: Schedule", "targets: Inventory | Array"],
-        "Whom it polls: an inventory, or a list of addresses or maps with `name`, `url`, `token_file` or `secret`, `labels`.\n\n.targets([\"http://web-1:7070\", #{ name: \"db-1\", url: \"http://10.0.0.7:7070\", token_file: \"tokens/db-1\" }])",
+        "Whom it polls: an inventory, or a list of addresses or maps with `name`, `url`, `token_file` or \
+         `secret`, `labels`.",
+        r#".targets(["http://web-1:7070", #{ name: "db-1", url: "http://10.0.0.7:7070", token_file: "tokens/db-1" }])"#,
         |context: NativeCallContext<'_>, schedule: ScheduleRef, list: Dynamic| {
             let call = Call::of(&context);
             let targets = targets(&call, &list);
@@ -102,7 +107,8 @@ pub(super) fn register(shelf: &mut Shelf) {
     shelf.add(
         "parse",
         &["schedule: Schedule", "parsers: Array"],
-        "Which parsers run on its entries; all if it does not say.\n\n.parse([\"failed_ssh\", \"critical_logs\"])",
+        "Which parsers run on its entries; all if it does not say.",
+        r#".parse(["failed_ssh", "critical_logs"])"#,
         |context: NativeCallContext<'_>, schedule: ScheduleRef, names: Dynamic| {
             let call = Call::of(&context);
             let names = call.names(0, &names);
@@ -120,7 +126,8 @@ fn times(shelf: &mut Shelf) {
     shelf.add(
         "every",
         &["schedule: Schedule", "duration: Duration"],
-        "How often each target is polled; 15 seconds if it does not say.\n\n.every(15.seconds)",
+        "How often each target is polled; 15 seconds if it does not say.",
+        ".every(15.seconds)",
         |context: NativeCallContext<'_>, schedule: ScheduleRef, span: Dynamic| {
             let span = Call::of(&context).span(0, &span);
             schedule.with(|draft| span.into_iter().for_each(|span| draft.schedule.every = span))
@@ -129,7 +136,9 @@ fn times(shelf: &mut Shelf) {
     shelf.add(
         "jitter",
         &["schedule: Schedule", "share: f64"],
-        "The share of `every` by which a poll may come early or late, so that not all come at once; 0.1 if it does not say.\n\n.jitter(0.2)",
+        "The share of `every` by which a poll may come early or late, so that not all come at once; 0.1 \
+         if it does not say.",
+        ".jitter(0.2)",
         |context: NativeCallContext<'_>, schedule: ScheduleRef, share: Dynamic| {
             let share = Call::of(&context).share(0, &share);
             schedule.with(|draft| share.into_iter().for_each(|share| draft.schedule.jitter = share))
@@ -138,7 +147,8 @@ fn times(shelf: &mut Shelf) {
     shelf.add(
         "timeout",
         &["schedule: Schedule", "duration: Duration"],
-        "The longest one poll may take; 10 seconds if it does not say.\n\n.timeout(10.seconds)",
+        "The longest one poll may take; 10 seconds if it does not say.",
+        ".timeout(10.seconds)",
         |context: NativeCallContext<'_>, schedule: ScheduleRef, span: Dynamic| {
             let span = Call::of(&context).span(0, &span);
             schedule.with(|draft| span.into_iter().for_each(|span| draft.schedule.timeout = span))
@@ -147,7 +157,8 @@ fn times(shelf: &mut Shelf) {
     shelf.add(
         "backoff",
         &["schedule: Schedule", "first: Duration", "longest: Duration"],
-        "The first and the longest wait after a failure; it doubles in between.\n\n.backoff(1.seconds, 5.minutes)",
+        "The first and the longest wait after a failure; it doubles in between.",
+        ".backoff(1.seconds, 5.minutes)",
         |context: NativeCallContext<'_>, schedule: ScheduleRef, first: Dynamic, longest: Dynamic| {
             let call = Call::of(&context);
             let both = call.span(0, &first).zip(call.span(1, &longest));
@@ -160,7 +171,8 @@ fn times(shelf: &mut Shelf) {
     shelf.add(
         "since",
         &["schedule: Schedule", "duration: Duration"],
-        "How far back a machine never seen before is read; all it has if it does not say.\n\n.since(7.days)",
+        "How far back a machine never seen before is read; all it has if it does not say.",
+        ".since(7.days)",
         |context: NativeCallContext<'_>, schedule: ScheduleRef, span: Dynamic| {
             let span = Call::of(&context).span(0, &span);
             schedule.with(|draft| draft.schedule.since = span)
@@ -172,7 +184,8 @@ fn limits(shelf: &mut Shelf) {
     shelf.add(
         "limit",
         &["schedule: Schedule", "entries: i64"],
-        "The most entries one poll brings; 5,000 if it does not say.\n\n.limit(20000)",
+        "The most entries one poll brings; 5,000 if it does not say.",
+        ".limit(20000)",
         |context: NativeCallContext<'_>, schedule: ScheduleRef, entries: Dynamic| {
             let entries = Call::of(&context).whole(0, &entries, 1..=ENTRIES_MAX);
             schedule.with(|draft| entries.into_iter().for_each(|entries| draft.schedule.limit = entries as usize))
@@ -181,7 +194,8 @@ fn limits(shelf: &mut Shelf) {
     shelf.add(
         "report",
         &["schedule: Schedule", "name: String", "every: Duration"],
-        "Polls a report of the agents as well: `disk`, one entry per mount.\n\n.report(\"disk\", 1.minutes)",
+        "Polls a report of the agents as well: `disk`, one entry per mount.",
+        r#".report("disk", 1.minutes)"#,
         |context: NativeCallContext<'_>, schedule: ScheduleRef, name: Dynamic, every: Dynamic| {
             let call = Call::of(&context);
             let report = call.text(0, &name).zip(call.span(1, &every));

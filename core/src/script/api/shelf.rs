@@ -10,25 +10,29 @@ pub(super) struct Shelf {
 
 impl Shelf {
     /// Adds a function. `params` name the arguments with their types, a method's receiver first;
-    /// `says` is one sentence and, after an empty line, an example.
+    /// `says` is a sentence or two, `example` script text that uses it.
     pub fn add<A: 'static, const N: usize, const X: bool, R: Variant + Clone, const F: bool, FUNC>(
         &mut self,
         name: &str,
         params: &[&str],
         says: &str,
+        example: &str,
         function: FUNC,
     ) where
         FUNC: RhaiNativeFunc<A, N, X, R, F> + Send + Sync + 'static,
     {
         FuncRegistration::new(name)
             .with_params_info(params)
-            .with_comments(comment(says))
+            .with_comments([comment(says, example)])
             .set_into_module(&mut self.module, function);
     }
 
     /// Adds a further form of a function that is documented already, or an operator.
-    pub fn also<A: 'static, const N: usize, const X: bool, R: Variant + Clone, const F: bool, FUNC>(&mut self, name: &str, function: FUNC)
-    where
+    pub fn also<A: 'static, const N: usize, const X: bool, R: Variant + Clone, const F: bool, FUNC>(
+        &mut self,
+        name: &str,
+        function: FUNC,
+    ) where
         FUNC: RhaiNativeFunc<A, N, X, R, F> + Send + Sync + 'static,
     {
         FuncRegistration::new(name).set_into_module(&mut self.module, function);
@@ -45,14 +49,7 @@ impl Shelf {
 }
 
 /// Documentation as Rhai keeps it.
-fn comment(says: &str) -> Vec<String> {
-    let (sentence, example) = says.split_once("\n\n").unwrap_or((says, ""));
-    let mut lines = vec![format!("/// {sentence}")];
-    if !example.is_empty() {
-        lines.push("///".into());
-        lines.push("/// ```rhai".into());
-        lines.extend(example.lines().map(|line| format!("/// {line}")));
-        lines.push("/// ```".into());
-    }
-    vec![lines.join("\n")]
+fn comment(says: &str, example: &str) -> String {
+    let lines = example.lines().map(|line| format!("/// {line}\n"));
+    format!("/// {says}\n///\n/// ```rhai\n{}/// ```", lines.collect::<String>())
 }

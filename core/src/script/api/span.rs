@@ -45,7 +45,8 @@ pub(super) fn register(shelf: &mut Shelf) {
     shelf.add(
         "ago",
         &["duration: Duration"],
-        "A moment before the present, for comparing with a time.\n\nagents.where(last_seen < ago(2.minutes))",
+        "A moment before the present, for comparing with a time.",
+        "agents.where(last_seen < ago(2.minutes))",
         |context: NativeCallContext<'_>, span: Dynamic| {
             let call = Call::of(&context);
             let micros = call.span(0, &span).map_or(0, |span| i64::try_from(span.as_micros()).unwrap_or(i64::MAX));

@@ -1,17 +1,106 @@
-//! What a parser's steps and examples take: values, closures, samples.
+//! A parser's steps after extraction, and its examples.
 
 use super::{
     super::closure::{MapClosure, Uses},
     parser::ParserRef,
     record::value_of,
+    shelf::Shelf,
     take::{Call, describe},
     types::{column_type, types},
 };
 use crate::parse::spec::{Closure, Example, Step};
-use rhai::{Dynamic, Map};
+use rhai::{Dynamic, Map, NativeCallContext};
 use std::sync::Arc;
 
-pub(super) fn set(call: &Call, field: &Dynamic, value: &Dynamic, kind: Option<&Dynamic>) -> Option<Step> {
+pub(super) fn register(shelf: &mut Shelf) {
+    steps(shelf);
+    closures(shelf);
+    examples(shelf);
+}
+
+fn steps(shelf: &mut Shelf) {
+    shelf.add(
+        "keep",
+        &["parser: Parser", "condition: Expression"],
+        "Only records for which this is true go on; the entry itself is stored in `logs` anyway.",
+        r#".keep(user != "monitor")"#,
+        |context: NativeCallContext<'_>, parser: ParserRef, condition: Dynamic| {
+            let call = Call::of(&context);
+            let step = call.condition(0, &condition).map(Step::Keep);
+            parser.step(&call, step)
+        },
+    );
+    shelf.add(
+        "drop",
+        &["parser: Parser", "condition: Expression"],
+        "Records for which this is true go no further.",
+        r#".drop(path == "/health")"#,
+        |context: NativeCallContext<'_>, parser: ParserRef, condition: Dynamic| {
+            let call = Call::of(&context);
+            let step = call.condition(0, &condition).map(Step::Drop);
+            parser.step(&call, step)
+        },
+    );
+    shelf.add(
+        "set",
+        &["parser: Parser", "field: String", "value: Expression", "type: String"],
+        "Gives a field a value. Its type is what the value gives unless it is said.",
+        r#".set("ms", seconds * 1000, "int")"#,
+        |context: NativeCallContext<'_>, parser: ParserRef, field: Dynamic, value: Dynamic, kind: Dynamic| {
+            let call = Call::of(&context);
+            let step = set(&call, &field, &value, Some(&kind));
+            parser.step(&call, step)
+        },
+    );
+    shelf.also("set", |context: NativeCallContext<'_>, parser: ParserRef, field: Dynamic, value: Dynamic| {
+        let call = Call::of(&context);
+        let step = set(&call, &field, &value, None);
+        parser.step(&call, step)
+    });
+}
+
+fn closures(shelf: &mut Shelf) {
+    shelf.add(
+        "map",
+        &["parser: Parser", "closure: FnPtr", "sets: Map"],
+        "Runs a closure on each record, for what declarations can't say: it reads and sets fields, and \
+         drops the record by giving `false`. The map names the fields it adds, with their types.",
+        r#".map(|r| { r.kind = if r.status >= 500 { "broken" } else { "fine" }; }, #{ kind: "text" })"#,
+        |context: NativeCallContext<'_>, parser: ParserRef, closure: Dynamic, sets: Dynamic| {
+            map(&Call::of(&context), parser, &closure, Some(&sets))
+        },
+    );
+    shelf.also("map", |context: NativeCallContext<'_>, parser: ParserRef, closure: Dynamic| {
+        map(&Call::of(&context), parser, &closure, None)
+    });
+}
+
+fn examples(shelf: &mut Shelf) {
+    shelf.add(
+        "example",
+        &["parser: Parser", "input: String", "fields: Map", "given: Map"],
+        "A sample that is checked at every load: this input gives these fields (others are not looked \
+         at). `given` says other fields of the entry. `from` is not asked.",
+        r#".example("Failed password for root from 203.0.113.9 port 22 ssh2", #{ user: "root", port: 22 })"#,
+        |context: NativeCallContext<'_>, parser: ParserRef, input: Dynamic, fields: Dynamic, given: Dynamic| {
+            example(&Call::of(&context), parser, &input, Some(&fields), Some(&given))
+        },
+    );
+    shelf.also("example", |context: NativeCallContext<'_>, parser: ParserRef, input: Dynamic, fields: Dynamic| {
+        example(&Call::of(&context), parser, &input, Some(&fields), None)
+    });
+    shelf.add(
+        "rejects",
+        &["parser: Parser", "input: String"],
+        "A sample that must give no row, checked at every load.",
+        r#".rejects("Accepted password for root")"#,
+        |context: NativeCallContext<'_>, parser: ParserRef, input: Dynamic| {
+            example(&Call::of(&context), parser, &input, None, None)
+        },
+    );
+}
+
+fn set(call: &Call, field: &Dynamic, value: &Dynamic, kind: Option<&Dynamic>) -> Option<Step> {
     let name = call.name(0, field)?;
     let to = call.expression(1, value)?;
     let kind = match kind {
@@ -21,7 +110,7 @@ pub(super) fn set(call: &Call, field: &Dynamic, value: &Dynamic, kind: Option<&D
     Some(Step::Set { name, to, kind })
 }
 
-pub(super) fn map(call: &Call, parser: ParserRef, closure: &Dynamic, sets: Option<&Dynamic>) -> ParserRef {
+fn map(call: &Call, parser: ParserRef, closure: &Dynamic, sets: Option<&Dynamic>) -> ParserRef {
     let (Some(sheet), Some(closure)) = (call.sheet(), call.closure(0, closure)) else { return parser };
     let sets: Vec<_> = match sets.map(|sets| types(call, 1, sets)) {
         None => Vec::new(),
@@ -36,7 +125,7 @@ pub(super) fn map(call: &Call, parser: ParserRef, closure: &Dynamic, sets: Optio
 }
 
 /// `fields` is `None` for a sample that must not match.
-pub(super) fn example(
+fn example(
     call: &Call,
     parser: ParserRef,
     input: &Dynamic,
@@ -65,13 +154,21 @@ pub(super) fn example(
 
 fn expected(call: &Call, fields: &Dynamic) -> Option<Vec<(Arc<str>, crate::value::Value<'static>)>> {
     let Some(map) = fields.read_lock::<Map>() else {
-        call.wrong(1, format!("`example` takes the fields as a map, not {}", describe(fields)), "write `#{ user: \"root\" }`");
+        call.wrong(
+            1,
+            format!("`example` takes the fields as a map, not {}", describe(fields)),
+            "write `#{ user: \"root\" }`",
+        );
         return None;
     };
     let fields = map.iter().map(|(name, value)| match value_of(value) {
         Some(value) => Some((Arc::from(name.as_str()), value)),
         None => {
-            call.wrong(1, format!("`{name}` can't be {}", describe(value)), "a field is a text, a number, true or false");
+            call.wrong(
+                1,
+                format!("`{name}` can't be {}", describe(value)),
+                "a field is a text, a number, true or false",
+            );
             None
         }
     });

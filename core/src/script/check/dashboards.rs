@@ -69,8 +69,7 @@ fn picks(check: &mut Check, draft: &DashboardDraft) {
         let queries = draft.rows.iter().flatten().filter_map(|panel| panel.query.as_ref());
         let tables: Vec<_> = queries.filter_map(|query| check.table(&query.table)).collect();
         if !tables.is_empty() && !tables.iter().any(|table| column(table, name).is_some()) {
-            let known: Vec<String> =
-                tables.iter().flat_map(|table| columns(table)).map(str::to_owned).collect();
+            let known: Vec<String> = tables.iter().flat_map(|table| columns(table)).map(str::to_owned).collect();
             let help = hint(name, "there are", known.iter().map(String::as_str));
             check.problem(at, format!("no panel's table has a column `{name}`"), help);
         }
@@ -110,7 +109,9 @@ fn panel(check: &mut Check, draft: &PanelDraft) -> Panel {
 fn shape(check: &mut Check, draft: &PanelDraft, query: &QueryDraft) {
     let keys = query.by.len();
     let (what, help) = match draft.panel.kind {
-        PanelKind::Stat { .. } if !query.counts() => ("shows one number, but this query gives records", "end it with `.count()`"),
+        PanelKind::Stat { .. } if !query.counts() => {
+            ("shows one number, but this query gives records", "end it with `.count()`")
+        }
         PanelKind::Stat { .. } if keys > 0 || query.every.is_some() => {
             ("shows one number, but this query gives several", "leave out `every` and the keys")
         }
@@ -124,7 +125,9 @@ fn shape(check: &mut Check, draft: &PanelDraft, query: &QueryDraft) {
             ("is not drawn over time, but this query has `every`", "leave it out, or use `lines`")
         }
         PanelKind::Heat if keys != 2 => ("needs two keys", "name them: `.count(weekday, hour)`"),
-        PanelKind::Gauges if query.counts() => ("shows records, but this query counts them", "use `.newest(host, mount)`"),
+        PanelKind::Gauges if query.counts() => {
+            ("shows records, but this query counts them", "use `.newest(host, mount)`")
+        }
         _ => return,
     };
     check.problem(&draft.at, format!("panel `{}` {what}", draft.panel.title), help);

@@ -1,9 +1,6 @@
 //! Checks the fields and types of expressions.
 
-use super::{
-    super::source::Place,
-    Check,
-};
+use super::{super::source::Place, Check};
 use crate::{
     expr::{Expr, mismatch},
     fields::{ENTRY_FIELDS, is_entry_field},

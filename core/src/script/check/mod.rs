@@ -7,11 +7,7 @@ mod queries;
 mod schedules;
 
 use super::{atlas::Atlas, problem::Problem, sheet::Drafts, source::Place};
-use crate::{
-    definitions::Definitions,
-    table::TableDef,
-    tables,
-};
+use crate::{definitions::Definitions, table::TableDef, tables};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// What is known while everything is checked.
@@ -41,7 +37,11 @@ impl Check {
     fn once(&mut self, what: &str, name: &str, seen: &mut BTreeMap<String, Place>, at: &Place) -> bool {
         if let Some(first) = seen.get(name) {
             let first = first.to_string();
-            self.problem(at, format!("{what} `{name}` is already declared at {first}"), "give one of them another name");
+            self.problem(
+                at,
+                format!("{what} `{name}` is already declared at {first}"),
+                "give one of them another name",
+            );
             return false;
         }
         seen.insert(name.to_owned(), at.clone());
@@ -50,7 +50,8 @@ impl Check {
     /// Refuses a name that can't be a table's or an address.
     fn well_named(&mut self, what: &str, name: &str, also: &[char], at: &Place) -> bool {
         const NAME_BYTES_MAX: usize = 60;
-        let first = name.starts_with(|c: char| c.is_ascii_lowercase()) || (!also.is_empty() && name.starts_with(|c: char| c.is_ascii_digit()));
+        let first = name.starts_with(|c: char| c.is_ascii_lowercase())
+            || (!also.is_empty() && name.starts_with(|c: char| c.is_ascii_digit()));
         let fits = first
             && name.len() <= NAME_BYTES_MAX
             && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || also.contains(&c));

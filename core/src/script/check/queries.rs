@@ -53,7 +53,9 @@ fn has_regex(expr: &crate::expr::Expr) -> bool {
     use crate::expr::Expr;
     match expr {
         Expr::Matches(..) => true,
-        Expr::Compare(_, a, b) | Expr::And(a, b) | Expr::Or(a, b) | Expr::Arithmetic(_, a, b) => has_regex(a) || has_regex(b),
+        Expr::Compare(_, a, b) | Expr::And(a, b) | Expr::Or(a, b) | Expr::Arithmetic(_, a, b) => {
+            has_regex(a) || has_regex(b)
+        }
         Expr::Not(a) | Expr::In(a, _) | Expr::Test(_, a, _) | Expr::Call(_, a) | Expr::Lookup(a, _) => has_regex(a),
         Expr::Field(_) | Expr::Literal(_) | Expr::Ago(_) => false,
     }

@@ -96,15 +96,18 @@ pub(super) fn check_rules(check: &mut Check, drafts: &[Shared<RuleDraft>]) -> Ve
             }
             None => {}
             Some(Action::Drop(expr) | Action::Sample { of: expr, .. }) => entry_fields(check, expr, at),
-            Some(Action::Redact { field, .. }) => {
-                if !is_entry_field(field) {
-                    let help = hint(field, "entries have upper-case journal fields and", ENTRY_FIELDS);
-                    check.problem(&check.atlas.name_after(field, at), format!("an entry has no field `{field}`"), help);
-                }
+            Some(Action::Redact { field, .. }) if !is_entry_field(field) => {
+                let help = hint(field, "entries have upper-case journal fields and", ENTRY_FIELDS);
+                check.problem(&check.atlas.name_after(field, at), format!("an entry has no field `{field}`"), help);
             }
+            Some(Action::Redact { .. }) => {}
         }
         if let Some(action) = &draft.action {
-            rules.push(Arc::new(Rule { name: draft.name.clone(), action: action.clone(), place: draft.at.to_string() }));
+            rules.push(Arc::new(Rule {
+                name: draft.name.clone(),
+                action: action.clone(),
+                place: draft.at.to_string(),
+            }));
         }
     }
     rules.sort_by(|a, b| a.name.cmp(&b.name));
