@@ -58,7 +58,7 @@ impl Parser {
         }
         self.load(of, &mut work);
         for (nth, action) in self.program.steps.iter().enumerate() {
-            let before = self.fields(&work);
+            let before = self.fields_of(&work);
             let (verdict, took) = timed(|| self.step(nth, action, of, &mut work));
             let ended = verdict.map(|verdict| match verdict {
                 Verdict::Failed(reason) | Verdict::Cut(reason) => Ended::Failed(reason),
@@ -82,7 +82,7 @@ impl Parser {
         stages: &mut Vec<Stage>,
     ) -> bool {
         for (nth, extract) in self.program.extracts.iter().enumerate() {
-            let before = self.fields(work);
+            let before = self.fields_of(work);
             let (read, took) = timed(|| {
                 extract.read(text, nth, &mut work.scratch).map_err(Ok)?;
                 extract.convert(text, &work.scratch.pieces, &mut work.slots, of.entry.time()).map_err(Err)
@@ -104,14 +104,14 @@ impl Parser {
         self.program.extracts.is_empty()
     }
 
-    fn fields(&self, work: &Work<'_>) -> Fields {
+    fn fields_of(&self, work: &Work<'_>) -> Fields {
         let value = |slot: u16| work.slots.value(work.slots.values[usize::from(slot)]).into_owned();
         self.program.fields.iter().map(|(_, slot, _)| value(*slot)).collect()
     }
 
     fn changed(&self, before: &Fields, work: &Work<'_>) -> Vec<(Arc<str>, Value<'static>)> {
         let names = self.program.fields.iter().map(|(name, ..)| name);
-        let pairs = names.zip(before.iter().zip(self.fields(work)));
+        let pairs = names.zip(before.iter().zip(self.fields_of(work)));
         pairs.filter(|(_, (old, new))| *old != new).map(|(name, (_, new))| (name.clone(), new)).collect()
     }
 }
