@@ -51,6 +51,11 @@ impl Disk {
         Self { machine, host }
     }
 
+    /// The host in whose name it reports.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// Reports of this machine as `/etc/machine-id` and its host name say.
     pub fn of_this_machine() -> Self {
         let id = std::fs::read_to_string("/etc/machine-id").ok().and_then(|id| id.trim().parse().ok());

@@ -7,13 +7,11 @@ pub use response::Response;
 
 use crate::{reread, tls};
 use infralogs_core::{Error, Result};
-use reqwest::{Certificate, ClientBuilder, Identity, header::HeaderMap, redirect::Policy};
+use reqwest::{Certificate, Identity, header::HeaderMap, redirect::Policy};
 use std::{path::PathBuf, time::Duration};
 
 /// The most bytes of an answer's body, unpacked, if a request does not say otherwise.
 pub const BODY_BYTES_MAX: u64 = 64 << 20;
-/// Connections kept open to one server between requests.
-const IDLE_MAX: usize = 2;
 
 /// How a client connects.
 #[derive(Debug, Clone)]
@@ -63,18 +61,28 @@ impl Client {
     /// `Invalid` if a file can't be read or holds no certificates.
     pub fn new(settings: &Settings) -> Result<Self> {
         tls::install_crypto();
-        let inner = match authorities(settings)? {
-            Some(only) => prepare(settings)?.tls_certs_only(only).build(),
-            // A machine without certificates (a small image) still asks over plain HTTP; HTTPS then trusts no one.
-            None => match prepare(settings)?.build() {
-                Err(error) => {
-                    tracing::warn!("HTTPS will trust no server, for want of a CA file: {error}");
-                    prepare(settings)?.tls_certs_only([]).build()
-                }
-                built => built,
-            },
-        };
-        let inner = inner.map_err(|error| Error::failed("can't make an HTTP client").because(error))?;
+        let mut builder = reqwest::Client::builder()
+            .connect_timeout(settings.connect)
+            .no_proxy()
+            .redirect(Policy::none())
+            .referer(false)
+            .tcp_nodelay(true)
+            .pool_max_idle_per_host(2)
+            .user_agent(concat!("infralogs/", env!("CARGO_PKG_VERSION")));
+        if let Some(path) = &settings.ca_file {
+            let found = tls::certificates(&reread::read(path)?, path)?;
+            let found =
+                found.iter().map(|certificate| Certificate::from_der(certificate)).collect::<Result<Vec<_>, _>>();
+            let found = found.map_err(|error| unusable(path, error))?;
+            builder = builder.tls_certs_only(found);
+        }
+        if let Some(path) = &settings.identity_file {
+            let identity = Identity::from_pem(&reread::read(path)?).map_err(|error| unusable(path, error))?;
+            builder = builder.identity(identity);
+        }
+        // Without certificates on the system nothing but plain HTTP can work, and that must.
+        let built = if settings.ca_file.is_some() { builder.build() } else { system_roots(builder) };
+        let inner = built.map_err(|error| Error::failed("can't make an HTTP client").because(error.without_url()))?;
         Ok(Self { inner, stall: settings.stall })
     }
 
@@ -117,27 +125,8 @@ impl Client {
     }
 }
 
-/// The only authorities trusted, if there is a file of them.
-fn authorities(settings: &Settings) -> Result<Option<Vec<Certificate>>> {
-    let Some(path) = &settings.ca_file else { return Ok(None) };
-    let found = tls::certificates(&reread::read(path)?, path)?;
-    let found = found.iter().map(|certificate| Certificate::from_der(certificate)).collect::<Result<Vec<_>, _>>();
-    found.map(Some).map_err(|error| unusable(path, error))
-}
-
-/// All but the authorities.
-fn prepare(settings: &Settings) -> Result<ClientBuilder> {
-    let builder = ClientBuilder::new()
-        .connect_timeout(settings.connect)
-        .no_proxy()
-        .redirect(Policy::none())
-        .referer(false)
-        .tcp_nodelay(true)
-        .pool_max_idle_per_host(IDLE_MAX)
-        .user_agent(concat!("infralogs/", env!("CARGO_PKG_VERSION")));
-    let Some(path) = &settings.identity_file else { return Ok(builder) };
-    let identity = Identity::from_pem(&reread::read(path)?).map_err(|error| unusable(path, error))?;
-    Ok(builder.identity(identity))
+fn system_roots(builder: reqwest::ClientBuilder) -> reqwest::Result<reqwest::Client> {
+    builder.build()
 }
 
 fn unusable(path: &std::path::Path, error: reqwest::Error) -> Error {

@@ -23,7 +23,7 @@ use std::{
 };
 use tide::{
     StatusCode,
-    http::{Method, Url, Version, headers::HeaderName, headers::HeaderValue},
+    http::{Method, Url, headers::HeaderName, headers::HeaderValue},
 };
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -101,11 +101,6 @@ pub(super) fn convert(
         let value = HeaderValue::from_bytes(value.as_bytes().to_vec()).map_err(|_| BAD_HEADER)?;
         asked.append_header(name, value);
     }
-    asked.set_version(Some(match head.version {
-        hyper::Version::HTTP_2 => Version::Http2_0,
-        hyper::Version::HTTP_10 => Version::Http1_0,
-        _ => Version::Http1_1,
-    }));
     asked.set_peer_addr(Some(peer.address));
     asked.set_local_addr(Some(peer.local));
     asked.ext_mut().insert(stop.clone());

@@ -1,0 +1,54 @@
+//! The command list. Each command is one file: what may be typed and what it does.
+
+mod check;
+mod collect;
+mod completions;
+mod dry_run;
+mod health;
+mod plugins;
+mod render;
+mod serve;
+mod up;
+
+use clap::Subcommand;
+use infralogs_core::Result;
+use std::process::ExitCode;
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Runs everything on this machine: an agent or a demo fleet, collector, store and dashboard
+    Up(up::Args),
+    /// Polls the fleet and stores what it brings
+    Collect(collect::Args),
+    /// Serves the dashboards of a store
+    Serve(serve::Args),
+    /// Shows what a parser makes of real input; writes nothing anywhere
+    DryRun(dry_run::Args),
+    /// Loads all scripts and says everything that is wrong with them
+    Check(check::Args),
+    /// Writes a dashboard to a file
+    Render(render::Args),
+    /// Asks a running infralogs how it is (for container health checks)
+    Health(health::Args),
+    /// Lists the plugins, or prints one's sample configuration
+    Plugins(plugins::Args),
+    /// Prints completions for a shell
+    Completions(completions::Args),
+}
+
+impl Command {
+    /// Does it.
+    pub async fn run(self) -> Result<ExitCode> {
+        match self {
+            Self::Up(args) => args.run().await,
+            Self::Collect(args) => args.run().await,
+            Self::Serve(args) => args.run().await,
+            Self::DryRun(args) => args.run(),
+            Self::Check(args) => args.run(),
+            Self::Render(args) => args.run().await,
+            Self::Health(args) => args.run().await,
+            Self::Plugins(args) => args.run(),
+            Self::Completions(args) => args.run(),
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! `infralogs serve`: the dashboards of a store, read from the replica where there is one.
+
+use crate::{connect, scripts, stop};
+use infralogs_core::{Result, config::Config};
+use std::{path::PathBuf, process::ExitCode};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = "infralogs.yaml")]
+    config: PathBuf,
+    /// Where the dashboards are served, instead of what the configuration says
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+}
+
+impl Args {
+    pub async fn run(self) -> Result<ExitCode> {
+        let config = Config::load(&self.config)?;
+        let store = connect::store(config.read.as_ref().unwrap_or(&config.store))?;
+        let Some(scripts) = scripts::open(&config.scripts) else { return Ok(ExitCode::from(2)) };
+        let listener = infralogs_http::bind(self.listen.as_deref().unwrap_or(&config.listen)).await?;
+        let stop = stop::on_signal()?;
+        scripts::follow(&scripts, None);
+        tracing::info!("dashboards of {} on http://{}", store.name(), connect::address(&listener));
+        connect::dashboards(scripts, store, listener, stop).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,114 @@
+//! Wires plugins together as the configuration says: stores, sources, the renderer, the scripts.
+
+use crate::plugins::PLUGINS;
+use infralogs_agent_api::AgentApi;
+use infralogs_core::{
+    Error, Result,
+    collect::Open,
+    config::{Config, StoreConfig},
+    definitions::Definitions,
+    plugin::{Build, Renderer, Settings, Store},
+    script::Scripts,
+    time::Time,
+    view::{Answers, View},
+};
+use infralogs_dashboards::{Dashboards, Layouts};
+use infralogs_http::Limits;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tokio::{net::TcpListener, sync::watch};
+
+/// Where scripts are looked for when nobody says.
+const SCRIPTS: &str = "scripts";
+
+/// The script folders to load: those typed, else those of the configuration, else `scripts`.
+pub fn roots(typed: &[PathBuf], config: Option<&Path>) -> Result<Vec<PathBuf>> {
+    if !typed.is_empty() {
+        return Ok(typed.to_vec());
+    }
+    if let Some(path) = config {
+        return Ok(Config::load(path)?.scripts);
+    }
+    if Path::new(SCRIPTS).is_dir() {
+        return Ok(vec![SCRIPTS.into()]);
+    }
+    Err(Error::invalid("there is no folder `scripts` here").help("go to a folder that has one, or give --scripts DIR"))
+}
+
+/// The store a URL chooses.
+pub fn store(config: &StoreConfig) -> Result<Arc<dyn Store>> {
+    let stores = || PLUGINS.iter().filter(|plugin| matches!(plugin.build, Build::Store(_)));
+    let found = stores().find(|plugin| plugin.name == config.plugin).map(|plugin| &plugin.build);
+    let Some(Build::Store(build)) = found else {
+        let known: Vec<String> = stores().map(|plugin| format!("{}://", plugin.name)).collect();
+        return Err(Error::invalid(format!("there is no store `{}://`", config.plugin))
+            .at(&config.place)
+            .help(format!("there are {}", known.join(", "))));
+    };
+    build(&config.settings())
+}
+
+/// The renderer.
+pub fn renderer() -> Result<Arc<dyn Renderer>> {
+    let build =
+        PLUGINS.iter().find_map(|plugin| if let Build::Renderer(build) = &plugin.build { Some(build) } else { None });
+    match build {
+        Some(build) => build(&Settings::default()),
+        None => Err(Error::failed("this infralogs was built without a renderer")),
+    }
+}
+
+/// Reads targets through their agents' HTTP interface.
+pub fn targets() -> Open {
+    Arc::new(|target, stream| Ok(Box::new(AgentApi::open(target, stream)?)))
+}
+
+/// The address a listener has, for people.
+pub fn address(listener: &TcpListener) -> String {
+    listener.local_addr().map_or_else(|_| "an unknown address".into(), |address| address.to_string())
+}
+
+/// Serves the dashboards until told to stop.
+pub async fn dashboards(
+    scripts: Arc<Scripts>,
+    store: Arc<dyn Store>,
+    listener: TcpListener,
+    stop: watch::Receiver<bool>,
+) -> Result<()> {
+    let now = |scripts: &Scripts| Layouts { current: scripts.current(), rejected: scripts.rejected() };
+    let (told, layouts) = watch::channel(now(&scripts));
+    let mut changes = scripts.changes();
+    tokio::spawn(async move { while changes.changed().await.is_ok() && told.send(now(&scripts)).is_ok() {} });
+    let app = Dashboards { layouts, store, renderer: renderer()? }.app();
+    infralogs_http::serve(listener, app, Limits::default(), None, stop).await
+}
+
+/// A dashboard as a self-contained page, or as Bokeh's document in JSON.
+pub async fn render(
+    scripts: &Scripts,
+    store: &StoreConfig,
+    dashboard: &str,
+    parameters: &[(String, String)],
+    page: bool,
+) -> Result<String> {
+    let (store, renderer) = (self::store(store)?, renderer()?);
+    let now = Time::now();
+    let view = View::parse(dashboard, parameters.iter().map(|(name, value)| (&**name, &**value)), now)?;
+    let shown = Arc::new(Answers::new(store)).show(&scripts.current(), &view, now).await?;
+    let document = renderer.render(&shown.scene())?;
+    if page { infralogs_dashboards::self_contained(&document, &shown, &view) } else { Ok(document.json.to_string()) }
+}
+
+/// `5 parsers, 1 schedule, 2 rules, 1 dashboard`.
+pub fn summary(definitions: &Definitions) -> String {
+    let count = |n: usize, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });
+    [
+        count(definitions.parsers.len(), "parser"),
+        count(definitions.schedules.len(), "schedule"),
+        count(definitions.rules.len(), "rule"),
+        count(definitions.dashboards.len(), "dashboard"),
+    ]
+    .join(", ")
+}

@@ -1,0 +1,41 @@
+//! What the program says of itself on standard error: text for people, JSON for machines.
+
+use clap::{Args, ValueEnum};
+use std::io::IsTerminal;
+use tracing_subscriber::EnvFilter;
+
+#[derive(Args)]
+pub struct Options {
+    /// How log lines are written
+    #[arg(long, global = true, value_enum, default_value = "text", value_name = "FORMAT")]
+    log_format: Format,
+    /// The least severe log lines shown: error, warn, info, debug, trace
+    #[arg(long, global = true, default_value = "info", value_name = "LEVEL", env = "INFRALOGS_LOG")]
+    log: String,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// Starts logging. An unreadable level falls back to `info`, and is said.
+pub fn start(options: &Options) {
+    let (filter, wrong) = match EnvFilter::try_new(&options.log) {
+        Ok(filter) => (filter, None),
+        Err(error) => (EnvFilter::new("info"), Some(error)),
+    };
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
+    match options.log_format {
+        Format::Text => lines.init(),
+        Format::Json => lines.json().init(),
+    }
+    if let Some(error) = wrong {
+        tracing::warn!("`--log {}` is no log level: {error}; using info", options.log);
+    }
+}

@@ -1,0 +1,103 @@
+//! The collector's `/health`, `/ready` and `/metrics`.
+
+use infralogs_core::{
+    Result,
+    collect::{PollKey, PollStatus, Status},
+    script::Scripts,
+    time::Time,
+};
+use infralogs_http::{
+    Limits,
+    ops::{self, Health, Ops, Page},
+};
+use serde_json::json;
+use std::{future::Future, sync::Arc};
+use tokio::sync::watch;
+
+/// The most targets named in one health answer.
+const NAMED_MAX: usize = 20;
+
+/// What the routes look at.
+struct CollectorOps {
+    scripts: Arc<Scripts>,
+    status: Arc<Status>,
+}
+
+/// Serves the routes until told to stop, if there is an address; what comes back waits for the end.
+pub async fn serve(
+    listen: Option<&str>,
+    scripts: &Arc<Scripts>,
+    status: &Arc<Status>,
+    stop: watch::Receiver<bool>,
+) -> Result<impl Future<Output = ()> + use<>> {
+    let serving = match listen {
+        None => None,
+        Some(listen) => {
+            let listener = infralogs_http::bind(listen).await?;
+            tracing::info!("health and metrics on http://{}", crate::connect::address(&listener));
+            let mut app = tide::new();
+            ops::mount(&mut app, Arc::new(CollectorOps { scripts: scripts.clone(), status: status.clone() }));
+            Some(tokio::spawn(infralogs_http::serve(listener, app, Limits::default(), None, stop)))
+        }
+    };
+    Ok(async move {
+        if let Some(Ok(Err(error))) = match serving {
+            Some(task) => Some(task.await),
+            None => None,
+        } {
+            tracing::warn!("health and metrics ended: {error}");
+        }
+    })
+}
+
+impl Ops for CollectorOps {
+    fn health(&self) -> Health {
+        let polls = self.status.polls();
+        let failing: Vec<&(PollKey, PollStatus)> = polls.iter().filter(|(_, poll)| poll.error.is_some()).collect();
+        let what = format!("{} of {} polls answer", polls.len() - failing.len(), polls.len());
+        let rejected = self.scripts.rejected();
+        let mut health = if failing.is_empty() && rejected.is_none() {
+            Health::ok(what)
+        } else {
+            Health::new(ops::Status::Degraded, what)
+        };
+        if let Some(rejected) = rejected {
+            health = health.with("scripts_rejected", rejected.draw(false));
+        }
+        let named = failing.iter().take(NAMED_MAX);
+        let named =
+            named.map(|(key, poll)| json!({ "poll": key.to_string(), "error": poll.error, "failures": poll.failures }));
+        health.with("failing", named.collect::<Vec<_>>()).with("scripts", self.scripts.current().hash.clone())
+    }
+
+    fn metrics(&self, page: &mut Page) {
+        let totals = self.status.totals();
+        page.counter("infralogs_polls_total", "Polls ended", &[], totals.polls);
+        page.counter("infralogs_polls_failed_total", "Polls that failed", &[], totals.failed);
+        page.counter("infralogs_entries_total", "Entries stored", &[], totals.entries);
+        page.counter("infralogs_rows_total", "Rows stored in all tables", &[], totals.rows);
+        page.counter(
+            "infralogs_quarantined_total",
+            "Records that matched a parser and then failed",
+            &[],
+            totals.quarantined,
+        );
+        page.counter("infralogs_lost_total", "Entries lost before they could be read", &[], totals.lost);
+        let now = Time::now();
+        for (key, poll) in self.status.polls() {
+            let labels = [("target", &*key.target), ("stream", &*key.stream)];
+            page.gauge(
+                "infralogs_poll_failing",
+                "1 while a poll fails",
+                &labels,
+                f64::from(u8::from(poll.error.is_some())),
+            );
+            if let Some(ok) = poll.last_ok {
+                let age_s = (now.0 - ok.0) as f64 / 1e6;
+                page.gauge("infralogs_poll_age_seconds", "Since a poll last succeeded", &labels, age_s);
+            }
+        }
+        let rejected = f64::from(u8::from(self.scripts.rejected().is_some()));
+        page.gauge("infralogs_scripts_rejected", "1 while an edit of the scripts is refused", &[], rejected);
+    }
+}

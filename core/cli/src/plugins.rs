@@ -1,0 +1,13 @@
+//! The one list of plugins: removing one is its folder and two lines, here and in Cargo.toml.
+
+use infralogs_core::plugin::Plugin;
+
+/// All plugins.
+pub static PLUGINS: &[&Plugin] = &[
+    &infralogs_journal::PLUGIN,
+    &infralogs_agent_api::PLUGIN,
+    &infralogs_demo::PLUGIN,
+    &infralogs_sqlite::PLUGIN,
+    &infralogs_mysql::PLUGIN,
+    &infralogs_bokeh::PLUGIN,
+];

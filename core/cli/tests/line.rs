@@ -1,0 +1,131 @@
+//! The whole line with real parts: journal files → agent over HTTP → collect → SQLite or MariaDB.
+
+mod parts;
+
+use parts::{
+    copy_scripts, free_port, journal,
+    mariadb::MariaDb,
+    program::{Program, agent, infralogs, run, stdout},
+};
+use std::{collections::BTreeSet, path::Path};
+use tempfile::TempDir;
+
+/// A folder with scripts, a journal of 1,000 entries, an agent on it and a configuration that polls it.
+struct Machine {
+    folder: TempDir,
+    _agent: Program,
+}
+
+const ENTRIES: u64 = 1_000;
+const MACHINE: u128 = 0x1234_5678_9abc_def0_1122_3344_5566_7788;
+
+impl Machine {
+    fn start(store: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let here = folder.path();
+        copy_scripts(here);
+        std::fs::create_dir(here.join("journal")).expect("a folder");
+        journal::write(&here.join("journal"), "web-1", MACHINE, 1, ENTRIES);
+        std::fs::write(here.join("token"), "line-test-token-1\n").expect("a token");
+        let listen = format!("127.0.0.1:{}", free_port());
+        let config = format!(
+            "scripts: scripts\nstore: {store}\ninventories:\n  fleet:\n    - {{ name: web-1, url: \"http://{listen}\", token_file: token }}\n"
+        );
+        std::fs::write(here.join("infralogs.yaml"), config).expect("a configuration");
+        let (journal, token) = (here.join("journal"), here.join("token"));
+        let args = ["--journal", text(&journal), "--listen", &listen, "--token-file", text(&token)];
+        let mut agent = Program::start(&agent(), &args, here);
+        agent.wait_for(&listen);
+        Self { folder, _agent: agent }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn collect_once(&self) {
+        stdout(run(&["collect", "--config", "infralogs.yaml", "--once"], self.path()));
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a UTF-8 path")
+}
+
+/// The first column of an SQL answer from SQLite, asked through Python's own driver rather than ours.
+fn sqlite(folder: &Path, sql: &str) -> Vec<String> {
+    let code = "import sqlite3,sys\nfor r in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print(r[0])";
+    let file = folder.join("data/infralogs.db");
+    let done = std::process::Command::new("python3").args(["-c", code, text(&file), sql]).output().expect("python3");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8_lossy(&done.stdout).lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_journal_reaches_sqlite_whole_and_once() {
+    let machine = Machine::start("sqlite://data/infralogs.db");
+    machine.collect_once();
+    let expected = journal::messages(&machine.path().join("journal"));
+    assert_eq!(expected.len() as u64, ENTRIES);
+    let sql = "SELECT message FROM logs WHERE identifier != 'infralogs-disk'";
+    let stored = sqlite(machine.path(), sql);
+    assert_eq!(stored.len() as u64, ENTRIES, "every entry once");
+    assert_eq!(stored.into_iter().collect::<BTreeSet<_>>(), expected, "the entries journalctl reads");
+    assert_eq!(sqlite(machine.path(), "SELECT count(*) FROM failed_ssh"), ["100"]);
+    assert_eq!(
+        sqlite(
+            machine.path(),
+            "SELECT count(*) FROM failed_ssh WHERE user = 'u10' AND ip = '203.0.113.10' AND port = 1034"
+        ),
+        ["1"]
+    );
+
+    // Polling again finds nothing new; entries written later arrive alone.
+    machine.collect_once();
+    assert_eq!(sqlite(machine.path(), &format!("SELECT count(*) FROM ({sql})")), [ENTRIES.to_string()]);
+    journal::write(&machine.path().join("journal"), "web-1", MACHINE, ENTRIES + 1, 50);
+    machine.collect_once();
+    assert_eq!(sqlite(machine.path(), &format!("SELECT count(*) FROM ({sql})")), [(ENTRIES + 50).to_string()]);
+}
+
+#[test]
+fn a_journal_reaches_mariadb_whole_and_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = MariaDb::start(folder.path());
+    let machine = Machine::start(&database.url());
+    machine.collect_once();
+    machine.collect_once();
+    let count = |sql: &str| database.sql(&format!("SELECT count(*) FROM infralogs.{sql}"));
+    assert_eq!(count("logs WHERE identifier <> 'infralogs-disk'"), ENTRIES.to_string());
+    assert_eq!(count("failed_ssh"), "100");
+    assert_eq!(count("critical_logs"), "128");
+    let distinct = "SELECT count(DISTINCT message) FROM infralogs.logs WHERE identifier <> 'infralogs-disk'";
+    assert_eq!(database.sql(distinct), ENTRIES.to_string());
+}
+
+#[test]
+fn killing_the_collector_at_any_moment_loses_and_repeats_nothing() {
+    let machine = Machine::start("sqlite://data/infralogs.db");
+    // Small batches, so that a kill falls into the middle of the work.
+    std::fs::write(
+        machine.path().join("scripts/schedules/fleet.rhai"),
+        "schedule(\"fleet\").targets(inventory(\"fleet\")).every(1.seconds).limit(10);\n",
+    )
+    .expect("a schedule");
+    for round in 0..8 {
+        let collector = Program::start(&infralogs(), &["collect", "--config", "infralogs.yaml"], machine.path());
+        std::thread::sleep(std::time::Duration::from_millis(60 + round * 45));
+        collector.kill();
+    }
+    let half_way: u64 = sqlite(machine.path(), "SELECT count(*) FROM logs")[0].parse().expect("a number");
+    machine.collect_once();
+    let stored = sqlite(machine.path(), "SELECT message FROM logs");
+    let expected = journal::messages(&machine.path().join("journal"));
+    assert_eq!(stored.len() as u64, ENTRIES, "every entry once; {half_way} were stored when the last one was killed");
+    assert_eq!(stored.into_iter().collect::<BTreeSet<_>>(), expected);
+    assert_eq!(
+        sqlite(machine.path(), "SELECT count(*) FROM failed_ssh"),
+        ["100"],
+        "parsed rows as often as their entries"
+    );
+}

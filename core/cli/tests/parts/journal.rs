@@ -1,0 +1,65 @@
+//! Real journal files, written by systemd-journal-remote and read back by journalctl.
+
+use std::{
+    collections::BTreeSet,
+    fmt::Write as _,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// Writes `count` entries of one machine into `folder` and returns the file.
+pub fn write(folder: &Path, host: &str, machine: u128, first: u64, count: u64) -> PathBuf {
+    let file = folder.join(format!("{host}-{first}.journal"));
+    let mut writer = Command::new("/lib/systemd/systemd-journal-remote")
+        .arg("-o")
+        .arg(&file)
+        .arg("-")
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("systemd-journal-remote is installed");
+    let mut text = String::new();
+    for number in first..first + count {
+        entry(&mut text, host, machine, number);
+    }
+    writer.stdin.take().expect("its input").write_all(text.as_bytes()).expect("entries written");
+    assert!(writer.wait().expect("it ends").success(), "systemd-journal-remote failed");
+    file
+}
+
+/// One entry in export format; every tenth is a failed login, every seventh a critical one.
+fn entry(text: &mut String, host: &str, machine: u128, number: u64) {
+    let micros = 1_790_000_000_000_000 + number * 250_000;
+    let message = match number {
+        n if n % 10 == 0 => {
+            format!("Failed password for invalid user u{n} from 203.0.113.{} port {} ssh2", n % 250, 1024 + n % 60_000)
+        }
+        n if n % 7 == 0 => format!("disk sda{} is failing", n % 5),
+        n => format!("request {n} took {} ms", n % 900),
+    };
+    let (identifier, priority) = match number {
+        n if n % 10 == 0 => ("sshd", 6),
+        n if n % 7 == 0 => ("kernel", 2),
+        _ => ("api", 6),
+    };
+    let _ = write!(
+        text,
+        "__CURSOR=s={machine:032x};i={number:x};b={machine:032x};m={number:x};t={micros:x};x={number:x}\n\
+         __REALTIME_TIMESTAMP={micros}\n__MONOTONIC_TIMESTAMP={number}\n_BOOT_ID={machine:032x}\n_MACHINE_ID={machine:032x}\n\
+         _HOSTNAME={host}\nPRIORITY={priority}\nSYSLOG_IDENTIFIER={identifier}\n_PID={}\n_SYSTEMD_UNIT={identifier}.service\n\
+         MESSAGE={message}\n\n",
+        300 + number % 40
+    );
+}
+
+/// What journalctl reads from a folder: each entry's message.
+pub fn messages(folder: &Path) -> BTreeSet<String> {
+    let read = Command::new("journalctl")
+        .arg("--directory")
+        .arg(folder)
+        .args(["-o", "cat", "--output-fields=MESSAGE", "--no-pager"])
+        .output()
+        .expect("journalctl is installed");
+    String::from_utf8_lossy(&read.stdout).lines().map(str::to_owned).collect()
+}
