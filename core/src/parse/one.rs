@@ -45,7 +45,7 @@ impl Parser {
     }
 
     /// The names of the record's own fields: extracted or set, stored or not.
-    pub fn fields(&self) -> impl Iterator<Item = &str> + Clone {
+    pub fn field_names(&self) -> impl Iterator<Item = &str> + Clone {
         self.program.fields.iter().map(|(name, ..)| &**name)
     }
 
@@ -134,7 +134,7 @@ impl Parser {
         // A column may also be one of the entry's own fields.
         let column = || self.table.columns.iter().position(|column| column.name == name);
         let Some(slot) = own.or_else(|| Some(self.program.columns.get(column()?)?.slot)) else {
-            let known = self.fields().chain(self.table.columns.iter().map(|column| column.name.as_str()));
+            let known = self.field_names().chain(self.table.columns.iter().map(|column| column.name.as_str()));
             let hint = crate::suggest::hint(name, "fields are", known);
             return Some(Error::invalid(format!("this example expects a field `{name}`")).help(hint));
         };

@@ -48,7 +48,7 @@ pub(super) fn check(check: &mut Check, drafts: &[Shared<ParserDraft>]) -> Vec<Ar
 
 /// Closures read fields that are there and set fields they said they add.
 fn closures(check: &mut Check, parser: &Parser, draft: &ParserDraft) {
-    let known: Vec<Arc<str>> = parser.fields().map(Arc::from).collect();
+    let known: Vec<Arc<str>> = parser.field_names().map(Arc::from).collect();
     let names = || known.iter().map(|name| &**name);
     for uses in &draft.closures {
         for (name, at) in &uses.reads {
