@@ -103,8 +103,9 @@ impl Watch {
     }
 
     fn run(mut self, scripts: &Weak<Scripts>) {
-        // What changed between the first load and the first watch.
+        // What changed between the first load and the first watch; it may be changing still.
         let mut look = true;
+        self.wait_for_quiet();
         loop {
             {
                 let Some(scripts) = scripts.upgrade() else { return };
