@@ -1,5 +1,7 @@
 //! Hot reload: the ways files really change, replayed; what the scripts were before goes on until the new ones are right.
 
+#![allow(clippy::unwrap_used)] // what fails here fails the test
+
 use infralogs_core::{
     Error,
     script::{Change, Reload, Scripts},
