@@ -52,7 +52,9 @@ async function load({ fresh = false } = {}) {
     main.setAttribute("aria-busy", "false");
     app.dataset.ready = "true";
   } catch (error) {
-    if (error.name !== "AbortError") failed(error);
+    if (error.name === "AbortError") return;
+    console.debug(error);
+    failed(error);
   } finally {
     if (request === loading) app.classList.remove("busy");
   }
@@ -164,8 +166,8 @@ function makeBar() {
   const made = { heading, theme: button("auto", "Theme", nextTheme), live: button(null, "Pause", () => live.pause(!live.paused), "live") };
   const home = el("a", { class: "home", href: "/", title: "All dashboards" }, el("img", { src: document.querySelector("link[rel=icon]").href, alt: "Infralogs", width: 24, height: 24 }));
   app.querySelector(".bar").replaceChildren(
-    el("div", { class: "title" }, home, heading, others), filters.row, el("div", { class: "spread" }),
-    el("div", { class: "tools" }, range.button, el("div", { class: "split" }, made.live, button("refresh", "Refresh now (r)", () => load({ fresh: true }), "icon")), made.theme, button("help", "Help (?)", () => help(shortcuts))),
+    el("div", { class: "title" }, home, heading, others), filters.row, el("div", { class: "spread" }), range.button,
+    el("div", { class: "tools" }, el("div", { class: "split" }, made.live, button("refresh", "Refresh now (r)", () => load({ fresh: true }), "icon")), made.theme, button("help", "Help (?)", () => help(shortcuts))),
     el("div", { class: "progress" }));
   return made;
 }
@@ -196,7 +198,15 @@ const shortcuts = [
 /** BokehJS comes by ordinary deferred scripts, which have all run when the document is ready. */
 const ready = document.readyState === "complete" ? Promise.resolve() : new Promise((done) => addEventListener("DOMContentLoaded", done, { once: true }));
 
+/** A chart that was clicked keeps the focus and draws a frame for it, which only helps who uses the keyboard. */
+function unfocus() {
+  let focused = document.activeElement;
+  while (focused?.shadowRoot?.activeElement) focused = focused.shadowRoot.activeElement;
+  if (focused?.classList.contains("bk-events")) focused.blur();
+}
+
 keys(shortcuts);
+addEventListener("pointerup", unfocus);
 dress();
 liveState("waiting");
 addEventListener("popstate", () => { view = url.read(); zoomNote?.remove(); zoomNote = null; dress(); load(); });

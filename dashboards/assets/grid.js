@@ -33,7 +33,8 @@ export class Grid {
     this.zoom.adopt(drawn, frame, zoom);
     await idle(drawn);
     old.sheet?.remove();
-    sheet.removeAttribute("style");
+    Object.assign(sheet.style, { position: "", visibility: "", left: "", right: "", top: "" });
+    sheet.dataset.drawn = "true";
     forget(old);
     this.trouble(page);
     return sheet;
@@ -48,7 +49,7 @@ export class Grid {
   card(panel) {
     const title = `panel-${panel.index}`;
     return el("section", { class: "card", "data-kind": panel.kind, "data-index": panel.index, "aria-labelledby": title },
-      el("header", {}, el("h2", { id: title, title: panel.title }, panel.title), el("span", { class: "badge hidden" }), el("div", { class: "acts" }, this.acts(panel))),
+      el("header", {}, el("h2", { id: title, title: panel.title }, panel.title), el("div", { class: "acts" }, this.acts(panel)), el("span", { class: "badge hidden" })),
       el("div", { class: "root", "data-root": panel.root }));
   }
 

@@ -25,7 +25,7 @@ function fill(box, { view, frame, usual }, choose) {
   const offset = frame?.zone_s ?? 0;
   const last = view.from ? null : span(view.last ?? usual);
   const preset = ([short, words]) => el("button", {
-    class: `button${span(short) === last ? " chosen" : ""}`, type: "button", title: `Last ${words}`,
+    class: `button${span(short) === last ? " chosen" : ""}`, type: "button", title: `Last ${words}`, autofocus: span(short) === last,
     onclick: () => choose({ last: short, from: null, to: null, zoom: null }),
   }, short);
   const from = input("From", view.from && frame ? clock(frame.from, offset) : view.from ?? "", "2026-03-01 14:00 or -2h");

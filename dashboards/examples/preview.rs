@@ -5,18 +5,16 @@ mod layout;
 
 use infralogs_core::{
     Result,
-    definitions::Definitions,
     plugin::{Build, Settings},
 };
-use infralogs_dashboards::{Dashboards, Layouts, Preview};
+use infralogs_dashboards::{Dashboards, Preview};
 use std::sync::Arc;
 use tokio::sync::watch;
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8090".into());
-    let current = Definitions { hash: "preview".into(), dashboards: layout::dashboards(), ..Definitions::default() };
-    let (_keep, layouts) = watch::channel(Layouts { current: Arc::new(current), rejected: None });
+    let (_keep, layouts) = watch::channel(layout::generation("preview", layout::dashboards()));
     let Build::Renderer(build) = infralogs_bokeh::PLUGIN.build else {
         unreachable!("the plugin `bokeh` is a renderer")
     };

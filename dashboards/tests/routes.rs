@@ -1,14 +1,18 @@
 //! Every route, asked without a network: what it answers, what it refuses, and what pages are told.
 
-mod common;
+#[path = "common/asked.rs"]
+mod asked;
+#[path = "common/layout.rs"]
+mod layout;
 
-use common::{app, generation, get, layout};
+use asked::{app, get};
 use futures_lite::{AsyncBufReadExt, StreamExt};
 use infralogs_core::{
     dashboard::Dashboard,
     script::{Problem, Rejected},
 };
 use infralogs_dashboards::Layouts;
+use layout::generation;
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use tide::http::Response;

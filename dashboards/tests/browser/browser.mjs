@@ -19,6 +19,13 @@ export async function browse(visit, options = {}) {
   });
   try {
     return await visit(context, said);
+  } catch (error) {
+    // What the pages looked like says more than the error.
+    console.error("said:", said);
+    for (const page of context.pages()) {
+      console.error(page.url(), (await page.evaluate(() => document.body.innerText).catch(String)).slice(0, 800));
+    }
+    throw error;
   } finally {
     await context.close();
     rmSync(profile, { recursive: true, force: true });

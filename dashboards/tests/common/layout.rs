@@ -2,11 +2,19 @@
 
 use infralogs_core::{
     dashboard::{Dashboard, Mark, Panel, PanelKind, Unit},
+    definitions::Definitions,
     query::{Aggregate, Key, Measure, Query, Shape},
 };
+use infralogs_dashboards::Layouts;
 use std::{sync::Arc, time::Duration};
 
 const MINUTE: Duration = Duration::from_secs(60);
+
+/// A generation with these dashboards.
+pub fn generation(hash: &str, dashboards: Vec<Arc<Dashboard>>) -> Layouts {
+    let current = Definitions { hash: hash.into(), dashboards, ..Definitions::default() };
+    Layouts { current: Arc::new(current), rejected: None }
+}
 
 /// `fleet` with everything, and a small second one.
 pub fn dashboards() -> Vec<Arc<Dashboard>> {

@@ -1,11 +1,9 @@
-//! What the tests of the service share: layouts, a stand-in renderer, and the app asked without a network.
+//! A stand-in renderer, and the app asked without a network.
 
-pub mod layout;
-
+use crate::layout;
 use infralogs_core::{
     Result,
     dashboard::Answer,
-    definitions::Definitions,
     plugin::{Document, Renderer, Scene},
 };
 use infralogs_dashboards::{Dashboards, Layouts, Preview};
@@ -33,14 +31,8 @@ impl Renderer for Plain {
 
 /// An app on made-up rows, and the end that changes its scripts.
 pub fn app() -> (tide::Server<()>, watch::Sender<Layouts>) {
-    let (scripts, layouts) = watch::channel(generation("one", layout::dashboards()));
+    let (scripts, layouts) = watch::channel(layout::generation("one", layout::dashboards()));
     (Dashboards { layouts, store: Arc::new(Preview), renderer: Arc::new(Plain) }.app(), scripts)
-}
-
-/// A generation with these dashboards.
-pub fn generation(hash: &str, dashboards: Vec<Arc<infralogs_core::dashboard::Dashboard>>) -> Layouts {
-    let current = Definitions { hash: hash.into(), dashboards, ..Definitions::default() };
-    Layouts { current: Arc::new(current), rejected: None }
 }
 
 /// Asks the app without a network.

@@ -1,0 +1,158 @@
+// What a person does on a page, one scene after the other. Reads the address from the command line; asks the test
+// that started it for changes by a line on stdout, and goes on when it answers with a line.
+import assert from "node:assert/strict";
+import { createInterface } from "node:readline";
+import { browse, opened } from "./browser.mjs";
+
+const [address, file] = process.argv.slice(2);
+const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+
+/** Has the test do something: `rename`, `break`, `mend`. */
+async function please(what) {
+  process.stdout.write(`please ${what}\n`);
+  assert.equal((await answers.next()).value, "done");
+}
+
+/** The pixels of a card that differ from its background, and every element below it, through shadow roots. */
+const look = (index) => {
+  const all = [];
+  const walk = (node) => {
+    all.push(node);
+    for (const child of [...(node.shadowRoot?.children ?? []), ...node.children]) walk(child);
+  };
+  walk(document.querySelector(`.card[data-index="${index}"] .root`));
+  const inked = all.filter((node) => node.tagName === "CANVAS" && node.width > 0).some((canvas) => {
+    const copy = Object.assign(document.createElement("canvas"), { width: canvas.width, height: canvas.height });
+    const pen = copy.getContext("2d", { willReadFrequently: true });
+    pen.drawImage(canvas, 0, 0);
+    const { data } = pen.getImageData(0, 0, copy.width, copy.height);
+    return data.some((value, at) => at % 4 === 3 && value > 0);
+  });
+  const words = all.filter((node) => node.children.length === 0 && node.tagName !== "STYLE").map((node) => node.textContent).join(" ");
+  return { inked, words, rows: all.filter((node) => node.classList?.contains("slick-row")).length };
+};
+
+async function everyPanelIsDrawn(context) {
+  const page = await opened(context, `${address}/d/fleet?theme=dark&tz=UTC`);
+  const panels = await page.$$eval(".card", (cards) => cards.map((card) => ({ index: card.dataset.index, kind: card.dataset.kind })));
+  assert.equal(panels.length, 11);
+  for (const { index, kind } of panels) {
+    const { inked, words, rows } = await page.evaluate(look, index);
+    if (kind === "table") assert.ok(rows > 5, `panel ${index} has rows`);
+    else if (kind === "stat") assert.match(words, /\d/, `panel ${index} shows a number`);
+    else if (index !== "8") assert.ok(inked, `panel ${index} (${kind}) is drawn`);
+  }
+  assert.equal(await page.textContent('.card[data-index="8"] .badge'), "no answer");
+  return page;
+}
+
+const zoomOf = (page) => page.evaluate(() => {
+  const time = Bokeh.documents.at(-1).get_model_by_id("time");
+  return [time.start, time.end];
+});
+
+async function zoomStaysThroughAnEdit(page) {
+  const whole = await zoomOf(page);
+  const box = await page.locator('.card[data-index="4"] .root').boundingBox();
+  await page.mouse.move(box.x + box.width * 0.4, box.y + box.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.6, box.y + box.height / 2 + 4, { steps: 6 });
+  await page.mouse.up();
+  await page.waitForFunction(() => location.search.includes("zoom="));
+  const zoomed = await zoomOf(page);
+  assert.ok(zoomed[1] - zoomed[0] < (whole[1] - whole[0]) / 3, "dragging zooms");
+
+  await please("rename");
+  const since = Date.now();
+  await page.waitForFunction(() => document.querySelector("h1").textContent === "Renamed" && document.querySelector("#panel-4").textContent === "Renamed panel", null, { polling: 20 });
+  console.error(`edit to tab: ${Date.now() - since} ms`);
+  assert.deepEqual(await zoomOf(page), zoomed, "the zoom stays");
+
+  await please("rebuild");
+  await page.waitForFunction(() => document.querySelectorAll(".card").length === 1, null, { polling: 20 });
+  await page.waitForFunction(() => document.querySelector(".sheet[data-drawn]"));
+  assert.deepEqual(await zoomOf(page), zoomed, "also when everything is drawn anew");
+  await please("restore");
+  await page.waitForFunction(() => document.querySelectorAll(".card").length === 11);
+  await page.keyboard.press("Escape");
+  await page.waitForFunction(() => !location.search.includes("zoom="));
+}
+
+async function aBrokenLayoutStandsOverTheLastGood(page) {
+  await please("break");
+  await page.waitForSelector(".problem .place");
+  assert.equal(await page.textContent(".problem .place"), "dashboards/fleet.rhai:7:3");
+  assert.match(await page.textContent(".problem"), /unknown table `lgos`.*did you mean `logs`\?/s);
+  assert.equal(await page.$$eval(".card", (cards) => cards.length), 11, "the last good one goes on");
+  await please("mend");
+  await page.waitForSelector(".problem", { state: "detached" });
+}
+
+async function aPickFiltersAndStandsInTheAddress(page) {
+  await page.keyboard.press("/");
+  await page.click('.pop .item[data-value="web-2"] .text');
+  await page.waitForFunction(() => location.search.includes("host=web-2"));
+  await page.waitForFunction(() => document.querySelector('.button[data-column="host"] .value').textContent === "web-2");
+  await page.waitForFunction(() => !document.querySelector(".busy"));
+  await page.goBack();
+  await page.waitForFunction(() => !location.search.includes("host="));
+}
+
+async function hostileTextStaysText(context) {
+  await please("hostile");
+  const page = await opened(context, `${address}/d/hostile?theme=light`);
+  const title = await page.textContent("h1");
+  assert.match(title, /<img src=x onerror=/);
+  await page.keyboard.press("/");
+  await page.waitForSelector(".pop .item");
+  assert.match(await page.textContent(".pop .list"), /<script>/);
+  await page.keyboard.press("Escape");
+  for (const card of await page.$$(".card")) {
+    const { words } = await page.evaluate(look, await card.getAttribute("data-index"));
+    if (await card.getAttribute("data-kind") === "table") assert.match(words, /<img src=x/);
+  }
+  const box = await page.locator(".card[data-kind=lines] .root").boundingBox();
+  for (let step = 0; step < 12; step += 1) await page.mouse.move(box.x + (box.width * step) / 12, box.y + box.height / 2);
+  const made = await page.evaluate(() => {
+    const found = [];
+    const walk = (node) => {
+      if (["SCRIPT", "IMG", "IFRAME", "SVG"].includes(node.tagName) && /x|pwned/.test(node.getAttribute("src") ?? "")) found.push(node.outerHTML);
+      for (const child of [...(node.shadowRoot?.children ?? []), ...node.children]) walk(child);
+    };
+    walk(document.body);
+    return { found, pwned: globalThis.pwned ?? null };
+  });
+  assert.deepEqual(made, { found: [], pwned: null });
+  await page.close();
+  await please("restore");
+}
+
+async function aPhoneHasOneColumn(context) {
+  const page = await opened(context, `${address}/d/fleet`);
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.waitForFunction(() => document.documentElement.scrollWidth <= innerWidth);
+  const lefts = await page.$$eval(".row:not(.stats) .card", (cards) => new Set(cards.map((card) => Math.round(card.getBoundingClientRect().left))).size);
+  assert.equal(lefts, 1);
+  await page.close();
+}
+
+async function aRenderedFileNeedsNothing(context) {
+  const page = await opened(context, `file://${file}`);
+  assert.equal(await page.$$eval(".card", (cards) => cards.length), 11);
+  assert.ok((await page.evaluate(look, "4").catch(() => page.evaluate(() => ({ inked: !!Bokeh.documents.length })))).inked);
+  await page.close();
+}
+
+await browse(async (context, said) => {
+  const page = await everyPanelIsDrawn(context);
+  await zoomStaysThroughAnEdit(page);
+  await aBrokenLayoutStandsOverTheLastGood(page);
+  await aPickFiltersAndStandsInTheAddress(page);
+  await page.close();
+  await aPhoneHasOneColumn(context);
+  await hostileTextStaysText(context);
+  await aRenderedFileNeedsNothing(context);
+  assert.deepEqual(said, [], "nothing is said on the console");
+});
+process.stdout.write("please end\n");
+process.exit(0);
