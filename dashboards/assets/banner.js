@@ -14,18 +14,17 @@ export function banner(main, problem) {
   main.prepend(box);
 }
 
-function one({ file, line, column, what, help, source }) {
-  const place = file && line ? `${file}:${line}:${column}` : file;
+function one({ place, line, column, width, what, help, source }) {
   return el("div", { class: "one" },
     place ? el("div", { class: "place" }, place) : null,
     el("p", { class: "what" }, what),
-    source ? drawn(source, line, column) : null,
+    line ? drawn(source, line, column, width) : null,
     help ? el("p", { class: "help" }, help) : null);
 }
 
 /** The line with a caret under the place, tabs kept so that both lines align. */
-function drawn(source, line, column) {
+function drawn(source, line, column, width) {
   const number = `${line} │ `;
   const before = [...source].slice(0, Math.max(0, column - 1)).map((letter) => (letter === "\t" ? "\t" : " ")).join("");
-  return el("pre", {}, `${number}${source}\n${" ".repeat(number.length - 2)}│ ${before}`, el("span", { class: "caret" }, "^"));
+  return el("pre", {}, `${number}${source}\n${" ".repeat(number.length - 2)}│ ${before}`, el("span", { class: "caret" }, "^".repeat(Math.max(1, width))));
 }

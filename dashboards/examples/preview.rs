@@ -1,20 +1,23 @@
-//! Serves a made-up dashboard on made-up rows, to work on the page itself: `cargo run -p infralogs-dashboards --example preview`.
-
-#[path = "../tests/common/layout.rs"]
-mod layout;
+//! Serves the dashboards of scripts on made-up rows, to work on the page or a layout itself:
+//! `cargo run -p infralogs-dashboards --example preview -- 127.0.0.1:8090 scripts`.
 
 use infralogs_core::{
-    Result,
+    Error, Result,
     plugin::{Build, Settings},
+    script::Scripts,
 };
-use infralogs_dashboards::{Dashboards, Preview};
+use infralogs_dashboards::{Dashboards, Layouts, Preview};
 use std::sync::Arc;
 use tokio::sync::watch;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8090".into());
-    let (_keep, layouts) = watch::channel(layout::generation("preview", layout::dashboards()));
+    let mut given = std::env::args().skip(1);
+    let address = given.next().unwrap_or_else(|| "127.0.0.1:8090".into());
+    let folder = given.next().unwrap_or_else(|| "scripts".into());
+    let scripts = Scripts::open(&[folder.into()]).map_err(|rejected| Error::invalid(rejected.draw(false)))?;
+    scripts.watch();
+    let layouts = Layouts::follow(&scripts);
     let Build::Renderer(build) = infralogs_bokeh::PLUGIN.build else {
         unreachable!("the plugin `bokeh` is a renderer")
     };

@@ -138,7 +138,7 @@ impl Feed {
     /// Says over the page why it can't be drawn anew; what is drawn stays.
     pub fn fail(&self, error: &infralogs_core::Error) {
         let problem =
-            json!({ "problems": [{ "what": error.what, "file": error.place, "help": error.help }], "more": 0 });
+            json!({ "problems": [{ "what": error.what, "place": error.place, "help": error.help }], "more": 0 });
         self.publish_problem(problem);
     }
 

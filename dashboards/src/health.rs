@@ -19,9 +19,8 @@ impl Ops for Looking {
         let health = match rejected.as_deref().map(|rejected| rejected.problems.first()) {
             None => Health::ok(format!("{} dashboards are served", current.dashboards.len())),
             Some(first) => {
-                let first = first.map_or_else(String::new, |problem| {
-                    format!(": {}:{}:{}: {}", problem.file, problem.line, problem.column, problem.what)
-                });
+                let first =
+                    first.map_or_else(String::new, |problem| format!(": {}: {}", problem.place(), problem.what));
                 Health::new(Status::Degraded, format!("a newer version of the scripts was refused{first}"))
                     .next("mend the script; the last good version goes on")
             }

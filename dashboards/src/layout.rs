@@ -84,9 +84,10 @@ pub fn problem(rejected: Option<&Rejected>) -> Value {
 
 fn one_problem(problem: &Problem) -> Value {
     json!({
-        "file": problem.file,
+        "place": problem.place(),
         "line": problem.line,
         "column": problem.column,
+        "width": problem.width,
         "what": problem.what,
         "help": problem.help,
         "source": problem.source,

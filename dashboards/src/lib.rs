@@ -23,7 +23,7 @@ use hub::Hub;
 use infralogs_core::{
     definitions::Definitions,
     plugin::{Renderer, Store},
-    script::Rejected,
+    script::{Rejected, Scripts},
     view::Answers,
 };
 use infralogs_http::ops::Ops;
@@ -37,6 +37,30 @@ pub struct Layouts {
     pub current: Arc<Definitions>,
     /// Why a newer one is not in force.
     pub rejected: Option<Arc<Rejected>>,
+}
+
+impl Layouts {
+    /// What live scripts say now and from now on. Needs a tokio runtime; ends when nobody listens.
+    pub fn follow(scripts: &Arc<Scripts>) -> watch::Receiver<Self> {
+        let mut changes = scripts.changes();
+        changes.mark_unchanged();
+        let (says, hears) = watch::channel(Self::now(scripts));
+        let scripts = scripts.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    changed = changes.changed() => if changed.is_err() { return },
+                    () = says.closed() => return,
+                }
+                says.send_replace(Self::now(&scripts));
+            }
+        });
+        hears
+    }
+
+    fn now(scripts: &Scripts) -> Self {
+        Self { current: scripts.current(), rejected: scripts.rejected() }
+    }
 }
 
 /// What a dashboard service is made of.

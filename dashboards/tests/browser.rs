@@ -83,11 +83,12 @@ fn act(scripts: &watch::Sender<Layouts>, what: &str) {
                 file: "dashboards/fleet.rhai".into(),
                 line: 7,
                 column: 3,
+                width: 4,
                 what: "unknown table `lgos`".into(),
                 help: Some("did you mean `logs`?".into()),
                 source: "  lgos.count()".into(),
             };
-            let rejected = Some(Arc::new(Rejected { problems: vec![problem] }));
+            let rejected = Some(Arc::new(Rejected { hash: "bad".into(), problems: vec![problem] }));
             scripts.send_replace(Layouts { current: good, rejected });
         }
         "mend" => drop(scripts.send_replace(Layouts { current: good, rejected: None })),
