@@ -18,7 +18,7 @@ const STATEMENTS: [&str; 4] = [
 
 /// Adds this second's entries.
 pub fn write(slot: &mut Slot) {
-    for _ in 0..slot.chance.count(0.24 * slot.busy) {
+    for _ in 0..slot.chance.count(0.36 * slot.busy) {
         usual(slot);
     }
     if slot.incident == Some(Incident::Database) {
@@ -52,7 +52,9 @@ fn usual(slot: &mut Slot) {
         0 => (3, "ERROR:  duplicate key value violates unique constraint \"orders_pkey\"".to_owned()),
         1 => (3, "ERROR:  canceling statement due to statement timeout".to_owned()),
         2..=6 => (4, "WARNING:  there is no transaction in progress".to_owned()),
-        7..=70 => (6, format!("LOG:  connection authorized: user=shop database=orders application_name=checkout-api")),
+        7..=70 => {
+            (6, "LOG:  connection authorized: user=shop database=orders application_name=checkout-api".to_owned())
+        }
         _ => (6, format!("LOG:  duration: {ms}.{:03} ms  statement: {statement}", ms * 7 % 1_000)),
     };
     slot.say(&POSTGRES, pid, priority, message);

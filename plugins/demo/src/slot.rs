@@ -38,7 +38,7 @@ pub struct Slot {
     pub host: u64,
     /// What goes wrong just now.
     pub incident: Option<Incident>,
-    /// How busy the shop is by the hour: about 0.4 to 1.6.
+    /// How busy the shop is by the hour: 0.5 to 1.5.
     pub busy: f64,
     /// The dice.
     pub chance: Chance,
@@ -54,7 +54,7 @@ pub fn lines(seed: u64, host: u64, role: Role, stream: Stream, second: u64) -> V
         host,
         incident: Incident::at(seed, second),
         // Busiest at 16:00 UTC.
-        busy: 1.0 + 0.6 * ((day - 16.0 / 24.0) * std::f64::consts::TAU).cos(),
+        busy: 1.0 + 0.5 * ((day - 16.0 / 24.0) * std::f64::consts::TAU).cos(),
         chance: Chance::of(&[seed, host, second]),
         lines: Vec::new(),
     };

@@ -34,7 +34,7 @@ const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Au
 
 /// Adds this second's entries.
 pub fn write(slot: &mut Slot) {
-    for _ in 0..slot.chance.count(0.33 * slot.busy) {
+    for _ in 0..slot.chance.count(0.5 * slot.busy) {
         request(slot);
     }
     for _ in 0..slot.chance.count(0.05 * slot.busy) {

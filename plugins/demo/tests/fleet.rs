@@ -39,6 +39,7 @@ fn shown(entry: &Entry<'_>) -> String {
 #[test]
 fn reading_on_is_exact_in_batches_of_any_size_and_at_any_time() {
     for name in HOSTS {
+        let host = |name| Demo::new(name, 1, Duration::from_secs(7_200), Stream::All, || NOW);
         let whole = read_all(&host(name), None, 100_000, NOW);
         let from = Time(whole_time(&whole[0]));
         for limit in [1_000, 97] {
