@@ -1,6 +1,5 @@
 //! The scripts of a running program: opened, watched, and every reload said on the terminal.
 
-use crate::connect;
 use infralogs_core::{
     Kind, Result,
     definitions::Definitions,
@@ -35,17 +34,14 @@ pub fn follow(scripts: &Arc<Scripts>, store: Option<Arc<dyn Store>>) {
     tokio::spawn(reload_on_hangup(scripts.clone()));
 }
 
-/// One line per reload, the drawn problems per rejected edit.
+/// The drawn problems of a rejected edit.
 async fn say_changes(scripts: Arc<Scripts>) {
     let mut changes = scripts.changes();
     while changes.changed().await.is_ok() {
         let outcome = changes.borrow_and_update().outcome;
         match outcome {
-            Reload::Unchanged => {}
-            Reload::Loaded => {
-                let now = scripts.current();
-                tracing::info!("scripts {} loaded: {}", now.hash, connect::summary(&now));
-            }
+            // What was loaded is said where it is loaded.
+            Reload::Unchanged | Reload::Loaded => {}
             Reload::Rejected => {
                 let Some(rejected) = scripts.rejected() else { continue };
                 let drawn = rejected.draw(std::io::stderr().is_terminal());

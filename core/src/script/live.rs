@@ -148,9 +148,7 @@ impl Scripts {
     }
 
     fn refuse(&self, rejected: Rejected) -> Reload {
-        for problem in &rejected.problems {
-            tracing::error!(hash = rejected.hash, "script refused, the last good one goes on: {problem}");
-        }
+        // Said by the caller, who knows whether a person or a machine reads it.
         self.rejected.store(Some(Arc::new(rejected)));
         Reload::Rejected
     }
