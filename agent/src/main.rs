@@ -4,7 +4,6 @@ use clap::Parser;
 use infralogs_agent::{Agent, disk::Disk};
 use infralogs_core::{Error, Kind, Result};
 use infralogs_http::{Limits, Tokens};
-use infralogs_journal::Journal;
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode, sync::Arc};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -50,7 +49,7 @@ fn main() -> ExitCode {
 
 async fn run(typed: Typed) -> Result<()> {
     let tokens = Tokens::from_file(&typed.token_file)?;
-    let journal = Journal::open(typed.journal.as_deref())?;
+    let journal = infralogs_journal::open(typed.journal.as_slice())?;
     let disk = Disk::of_this_machine();
     let listener = infralogs_http::bind(&typed.listen).await?;
     let address = listener.local_addr().map_or_else(|_| typed.listen.clone(), |address| address.to_string());

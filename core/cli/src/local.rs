@@ -37,7 +37,7 @@ pub struct Fleet {
 pub async fn start(choice: Choice, scripts: &Arc<Scripts>, stop: watch::Receiver<bool>) -> Result<Fleet> {
     let mut fleet = Fleet { targets: Vec::new(), about: String::new(), running: JoinSet::new() };
     let journal = match (&choice.journal, choice.demo) {
-        (Some(path), _) => Some(Journal::open(Some(path))?),
+        (Some(path), _) => Some(infralogs_journal::open(std::slice::from_ref(path))?),
         (None, true) => None,
         (None, false) => own_journal().await,
     };
@@ -69,7 +69,7 @@ pub async fn start(choice: Choice, scripts: &Arc<Scripts>, stop: watch::Receiver
 
 /// This machine's journal, if it has entries that we may read.
 async fn own_journal() -> Option<Journal> {
-    let look = || Journal::open(None).ok().filter(Journal::has_entries);
+    let look = || infralogs_journal::open(&[]).ok().filter(Journal::has_entries);
     tokio::task::spawn_blocking(look).await.ok().flatten()
 }
 

@@ -1,0 +1,217 @@
+//! Answers one ask: which entries are behind the cursor, and what is known to be missing among them.
+
+use crate::{
+    entry::{
+        decode::{Decode, Read},
+        filter::Judge,
+    },
+    files::{file::Refused, folder::Files},
+    format::blocks::Blocks,
+    machine,
+    merge::{
+        lane::{Feed, Lane},
+        order::compare,
+        plan::{self, Known},
+    },
+    settings::Paths,
+};
+use infralogs_core::{
+    cursor::Cursor,
+    entry::{BATCH_BYTES_MAX, Batch, Gap},
+    error::{Error, Result},
+    id::Id128,
+    plugin::Ask,
+};
+use std::cmp::Ordering;
+
+/// How many entries one read looks at when a filter wants few of them.
+const SCAN_ENTRIES_MAX: u64 = 200_000;
+/// How often a read is begun anew because journald removed a file it needed.
+const ATTEMPTS_MAX: u32 = 8;
+
+/// Reads journal files. All calls block.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    files: Files,
+    blocks: Blocks,
+    decode: Decode,
+    local: bool,
+    machine: Option<Id128>,
+}
+
+impl Reader {
+    pub(crate) fn new(paths: Paths) -> Self {
+        let local = paths.local;
+        let (blocks, decode) = Default::default();
+        Self { files: Files::new(paths), blocks, decode, local, machine: None }
+    }
+
+    /// What is behind `ask.after` now.
+    pub(crate) fn read(&mut self, ask: &Ask) -> Result<Batch> {
+        let batch = self.attempts(ask);
+        self.files.close();
+        batch
+    }
+
+    /// Whether there is any entry.
+    pub(crate) fn has_entries(&mut self) -> bool {
+        let found = self.files.refresh(&mut self.blocks, false).is_ok();
+        self.files.close();
+        found && self.files.list.iter().any(|file| file.len() > 0)
+    }
+
+    /// Counts the changes of the files as far as they were seen.
+    pub(crate) fn changes(&self) -> u64 {
+        self.files.changes
+    }
+
+    /// Looks for changes and counts them.
+    pub(crate) fn look(&mut self) -> u64 {
+        // What is wrong will be said when it is read.
+        let _ = self.files.refresh(&mut self.blocks, false);
+        self.files.close();
+        self.files.changes
+    }
+
+    fn attempts(&mut self, ask: &Ask) -> Result<Batch> {
+        for attempt in 0..ATTEMPTS_MAX {
+            self.files.refresh(&mut self.blocks, attempt > 0)?;
+            match self.attempt(ask) {
+                // What seems to be missing may just have been renamed while the folder was listed: look again.
+                Ok(batch) if is_whole(&batch) || !self.files.has_others(&mut self.blocks)? => return Ok(batch),
+                Ok(_) => {}
+                Err(Refused::Moved) => {}
+                Err(Refused::Denied) => return Err(Error::unavailable("a journal file may not be read any more")),
+                Err(Refused::Failed(error)) => {
+                    return Err(Error::unavailable("a journal file can't be read").because(error));
+                }
+            }
+        }
+        Err(Error::unavailable("journal files come and go faster than they can be read").help("try again"))
+    }
+
+    fn attempt(&mut self, ask: &Ask) -> Result<Batch, Refused> {
+        let mut lanes = plan::lanes(&mut self.files, &mut self.blocks)?;
+        let head = plan::head(&lanes, &mut self.files, &mut self.blocks)?;
+        let mut batch = Batch { machine: self.machine(), head, next: ask.after, ..Batch::default() };
+        if ask.limit == 0 {
+            return Ok(batch);
+        }
+        let known = plan::narrow(&mut lanes, ask, &mut self.files, &mut self.blocks)?;
+        // A filter that asks too much was refused before.
+        self.decode.begin(Judge::new(&ask.filter).unwrap_or_default());
+        let mut pass = Pass { known, looked_at: 0 };
+        while let Some((lane, feed)) = next(&mut lanes, &mut self.files, &mut self.blocks)? {
+            let full = batch.entries.len() >= ask.limit || batch.entries.bytes() >= BATCH_BYTES_MAX;
+            if full
+                || pass.looked_at >= SCAN_ENTRIES_MAX
+                || !self.take(&mut lanes, (lane, feed), ask, &mut pass, &mut batch)
+            {
+                batch.more = true;
+                break;
+            }
+        }
+        if batch.next.is_none() && !batch.more && ask.until.is_none() {
+            batch.next = head;
+        }
+        Ok(batch)
+    }
+
+    /// Takes a feed's entry into the batch, and moves on. `false`: it has no room.
+    fn take(
+        &mut self,
+        lanes: &mut [Lane],
+        (lane, feed): (usize, usize),
+        ask: &Ask,
+        pass: &mut Pass,
+        batch: &mut Batch,
+    ) -> bool {
+        let Feed { file, head, cursor, damaged, .. } = lanes[lane].reading[feed];
+        pass.looked_at += 1;
+        let time = cursor.time();
+        let in_time = ask.since.is_none_or(|since| time >= since) && ask.until.is_none_or(|until| time < until);
+        if in_time {
+            match self.decode.entry(&self.files.list[file], &mut self.blocks, &head, &mut batch.entries) {
+                Read::Taken => {}
+                Read::Unwanted => batch.dropped += 1,
+                Read::Damaged => batch.unreadable += 1,
+                Read::NoRoom => return false,
+            }
+        }
+        if pass.known == Known::Gone {
+            batch.gaps.push(Gap { after: ask.after, before: cursor, lost: None });
+            pass.known = Known::Here;
+        }
+        lanes[lane].holes.pass(&cursor, damaged, batch);
+        batch.next = Some(cursor);
+        self.advance(lanes, (lane, feed), batch);
+        self.skip_copies(lanes, &cursor, batch);
+        true
+    }
+
+    fn advance(&mut self, lanes: &mut [Lane], (lane, feed): (usize, usize), batch: &mut Batch) {
+        let lane = &mut lanes[lane];
+        let file = lane.reading[feed].file;
+        if let Err(damaged) = lane.reading[feed].advance(&mut self.files.list[file], &mut self.blocks) {
+            batch.unreadable += damaged;
+            lane.reading.swap_remove(feed);
+        }
+    }
+
+    /// Other files may hold a copy of the entry just taken: when journald moved it to the disk, or somebody a file.
+    fn skip_copies(&mut self, lanes: &mut [Lane], taken: &Cursor, batch: &mut Batch) {
+        if lanes.len() == 1 && lanes[0].reading.len() <= 1 {
+            return;
+        }
+        for lane in 0..lanes.len() {
+            let mut feed = 0;
+            while let Some(own) = lanes[lane].reading.get(feed) {
+                if compare(&own.cursor, taken, None) != Ordering::Equal {
+                    feed += 1;
+                    continue;
+                }
+                let (cursor, damaged, feeds) = (own.cursor, own.damaged, lanes[lane].reading.len());
+                lanes[lane].holes.pass(&cursor, damaged, batch);
+                self.advance(lanes, (lane, feed), batch);
+                feed += usize::from(lanes[lane].reading.len() == feeds);
+            }
+        }
+    }
+
+    fn machine(&mut self) -> Id128 {
+        if self.machine.is_none() {
+            self.machine = if self.local { machine::local() } else { None };
+        }
+        if self.machine.is_none() {
+            self.machine = machine::of_files(&mut self.files, &mut self.blocks, &mut self.decode);
+        }
+        self.machine.or_else(machine::local).unwrap_or_default()
+    }
+}
+
+/// How far one read is.
+struct Pass {
+    known: Known,
+    looked_at: u64,
+}
+
+/// The lane and feed of the entry that comes next.
+fn next(lanes: &mut [Lane], files: &mut Files, blocks: &mut Blocks) -> Result<Option<(usize, usize)>, Refused> {
+    let mut first = None::<(usize, usize)>;
+    for at in 0..lanes.len() {
+        let Some(feed) = lanes[at].next(files, blocks)? else { continue };
+        let earlier = first.is_none_or(|(lane, other)| {
+            let (a, b) = (&lanes[at].reading[feed].cursor, &lanes[lane].reading[other].cursor);
+            compare(a, b, plan::ages(&lanes[at], &lanes[lane])) == Ordering::Less
+        });
+        if earlier {
+            first = Some((at, feed));
+        }
+    }
+    Ok(first)
+}
+
+/// Whether nothing seems to be missing.
+fn is_whole(batch: &Batch) -> bool {
+    batch.gaps.is_empty() && batch.unread == 0
+}

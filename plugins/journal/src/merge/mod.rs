@@ -1,0 +1,6 @@
+//! Many files as one journal: which entry comes next, and where to go on behind a cursor.
+
+pub(crate) mod holes;
+pub(crate) mod lane;
+pub(crate) mod order;
+pub(crate) mod plan;

@@ -1,0 +1,123 @@
+//! The journal as a source: blocking reads on blocking threads, and waiting for new entries.
+
+use crate::{
+    entry::filter::Judge,
+    journal::Reader,
+    settings::{self, Paths},
+};
+use infralogs_core::{
+    entry::Batch,
+    error::{Error, Result},
+    plugin::{Ask, Build, Later, Plugin, Settings, Source},
+};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// How often the files are looked at while somebody waits. While nobody does they are not looked at at all.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// The plugin's entry in the program's list.
+pub static PLUGIN: Plugin = Plugin {
+    name: "journal",
+    about: "Reads this machine's systemd journal, or any journal files.",
+    sample: include_str!("../sample.yaml"),
+    build: Build::Source(build),
+};
+
+fn build(settings: &Settings) -> Result<Box<dyn Source>> {
+    Ok(Box::new(Journal::at(settings::read(settings)?)))
+}
+
+/// The journal in these folders and files, or this machine's own if there are none.
+///
+/// # Errors
+/// `Invalid` when one of them is not there. (Whether it can be read shows when it is.)
+pub fn open(paths: &[PathBuf]) -> Result<Journal> {
+    if let Some(missing) = paths.iter().find(|path| matches!(path.try_exists(), Ok(false))) {
+        return Err(Error::invalid("no such file or folder")
+            .at(missing.display().to_string())
+            .help("name a folder such as /var/log/journal, or a file that ends in .journal"));
+    }
+    Ok(Journal::at(Paths::new(paths.to_vec())))
+}
+
+/// A systemd journal: many files read as one sequence. Files are open only during a read.
+/// Clones share what they remember, and read one after the other.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    reader: Arc<Mutex<Reader>>,
+}
+
+impl Journal {
+    fn at(paths: Paths) -> Self {
+        Self { reader: Arc::new(Mutex::new(Reader::new(paths))) }
+    }
+
+    /// Whether there is any entry now. Reads headers only; blocks.
+    pub fn has_entries(&self) -> bool {
+        lock(&self.reader).has_entries()
+    }
+
+    /// Reads without waiting; blocks.
+    ///
+    /// # Errors
+    /// `Unavailable`, with what to do about it, when there is no journal or it may not be read; `Limit` when the
+    /// filter asks for too much.
+    pub fn read_now(&self, ask: &Ask) -> Result<Batch> {
+        Judge::new(&ask.filter)?;
+        lock(&self.reader).read(ask)
+    }
+}
+
+impl Source for Journal {
+    fn read<'a>(&'a mut self, ask: &'a Ask) -> Later<'a, Result<Batch>> {
+        Box::pin(wait(self.reader.clone(), ask))
+    }
+}
+
+async fn wait(reader: Arc<Mutex<Reader>>, ask: &Ask) -> Result<Batch> {
+    Judge::new(&ask.filter)?;
+    let deadline = Instant::now() + ask.wait;
+    let mut ask = ask.clone();
+    let mut passed = Batch::default();
+    loop {
+        let asked = ask.clone();
+        let (mut batch, seen) = blocking(&reader, move |reader| Ok((reader.read(&asked)?, reader.changes()))).await?;
+        // What was passed while waiting is not read again, but it counts.
+        batch.dropped += passed.dropped;
+        batch.unreadable += passed.unreadable;
+        batch.unread += passed.unread;
+        let said = !batch.entries.is_empty() || !batch.gaps.is_empty() || batch.more || ask.limit == 0;
+        if said || Instant::now() >= deadline {
+            return Ok(batch);
+        }
+        while blocking(&reader, |reader| Ok(reader.look())).await? == seen {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(batch);
+            }
+            tokio::time::sleep(LOOK_EVERY.min(left)).await;
+        }
+        ask.after = batch.next;
+        passed = batch;
+    }
+}
+
+/// The one place where blocking reads leave the asynchronous world. Who stops waiting leaves the read to end alone.
+async fn blocking<T: Send + 'static>(
+    reader: &Arc<Mutex<Reader>>,
+    read: impl FnOnce(&mut Reader) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let reader = reader.clone();
+    tokio::task::spawn_blocking(move || read(&mut lock(&reader)))
+        .await
+        .map_err(|error| Error::failed("reading the journal ended early").because(error))?
+}
+
+/// A read that panicked left nothing half done that the next one would trust.
+fn lock(reader: &Mutex<Reader>) -> MutexGuard<'_, Reader> {
+    reader.lock().unwrap_or_else(PoisonError::into_inner)
+}
