@@ -60,7 +60,11 @@ fn journal_formats_carry_the_fields_that_parsers_select_by() {
         r#"{{"__REALTIME_TIMESTAMP":"1790000000000000","SYSLOG_IDENTIFIER":"sshd","MESSAGE":"{}"}}"#,
         LINE.trim()
     );
-    let export = format!("__REALTIME_TIMESTAMP=1790000000000000\nSYSLOG_IDENTIFIER=sshd\nMESSAGE={LINE}\n");
+    let id = "0123456789abcdef0123456789abcdef";
+    let export = format!(
+        "__CURSOR=s={id};i=1;b={id};m=1;t=1;x=1\n__REALTIME_TIMESTAMP=1\n__MONOTONIC_TIMESTAMP=1\n_BOOT_ID={id}\n\
+         SYSLOG_IDENTIFIER=sshd\nMESSAGE={LINE}\n"
+    );
     let syslog = format!("<38>Oct  9 08:53:01 web-1 sshd[4711]: {LINE}");
     let other = json.replace("sshd", "cron");
     for (format, input, outcome) in [
