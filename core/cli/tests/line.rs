@@ -114,14 +114,13 @@ fn killing_the_collector_at_any_moment_loses_and_repeats_nothing() {
     .expect("a schedule");
     for round in 0..8 {
         let collector = Program::start(&infralogs(), &["collect", "--config", "infralogs.yaml"], machine.path());
-        std::thread::sleep(std::time::Duration::from_millis(60 + round * 45));
+        std::thread::sleep(std::time::Duration::from_millis(200 + round * 150));
         collector.kill();
     }
-    let half_way: u64 = sqlite(machine.path(), "SELECT count(*) FROM logs")[0].parse().expect("a number");
     machine.collect_once();
     let stored = sqlite(machine.path(), "SELECT message FROM logs");
     let expected = journal::messages(&machine.path().join("journal"));
-    assert_eq!(stored.len() as u64, ENTRIES, "every entry once; {half_way} were stored when the last one was killed");
+    assert_eq!(stored.len() as u64, ENTRIES, "every entry once");
     assert_eq!(stored.into_iter().collect::<BTreeSet<_>>(), expected);
     assert_eq!(
         sqlite(machine.path(), "SELECT count(*) FROM failed_ssh"),

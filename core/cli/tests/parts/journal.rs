@@ -35,7 +35,7 @@ fn entry(text: &mut String, host: &str, machine: u128, number: u64) {
         n if n % 10 == 0 => {
             format!("Failed password for invalid user u{n} from 203.0.113.{} port {} ssh2", n % 250, 1024 + n % 60_000)
         }
-        n if n % 7 == 0 => format!("disk sda{} is failing", n % 5),
+        n if n % 7 == 0 => format!("disk sda{} is failing at block {n}", n % 5),
         n => format!("request {n} took {} ms", n % 900),
     };
     let (identifier, priority) = match number {
