@@ -1,6 +1,6 @@
 //! Names that scripts use for an entry's fields, and how each is read.
 //!
-//! `message` is the journal's `MESSAGE` and so on (see [`journal_name`]); any other journal field goes by its
+//! `message` is the journal's `MESSAGE` and so on (see [`journal_names`]); any other journal field goes by its
 //! own upper-case name.
 
 use crate::{entry::Entry, expr::LEVELS, value::Value};
