@@ -1,6 +1,9 @@
 //! Where SQL dialects differ: every template that is not the same for all stores.
 
-use crate::expr::{Arithmetic, TextTest};
+use crate::{
+    expr::{Arithmetic, TextTest},
+    table::Storage,
+};
 
 /// What a store's SQL is like. A value a store passes in, not a plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +20,15 @@ impl Dialect {
         match self {
             Self::Sqlite => format!("\"{}\"", name.replace('"', "\"\"")),
             Self::Mysql => format!("`{}`", name.replace('`', "``")),
+        }
+    }
+
+    /// How rows are sorted by a column: text by its bytes, so that `''` and `'\0'` are never taken for each other.
+    /// (MariaDB fills the sort keys of text with zeros and forgets how long they were; those of bytes it does not.)
+    pub(super) fn sort_key(self, column: &str, storage: Storage) -> String {
+        match (self, storage) {
+            (Self::Mysql, Storage::Text) => format!("CAST({column} AS BINARY)"),
+            _ => column.to_owned(),
         }
     }
 

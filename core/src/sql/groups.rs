@@ -51,7 +51,8 @@ pub(super) fn groups(
     let group = if names.is_empty() { String::new() } else { format!(" GROUP BY {}", names.join(", ")) };
     let grouped = format!("SELECT {} FROM ({inner}) AS r{group}", list.join(", "));
     let outputs: Vec<String> = defs.iter().map(|def| quote(&def.name)).collect();
-    let sql = ordered(&grouped, &outputs, keys.len(), every.is_some(), top);
+    let order = keys.iter().map(|(def, _)| scope.dialect.sort_key(&quote(&def.name), def.kind.storage())).collect();
+    let sql = ordered(&grouped, &Outputs { names: outputs, keys: order }, every.is_some(), top);
     Ok(Select { sql, params, shown: defs.len(), defs, residual: None, limit: ROWS_MAX })
 }
 
@@ -98,25 +99,33 @@ fn inner(
     if ranks.is_empty() { (records, params) } else { (format!("SELECT p.*{ranks} FROM ({records}) AS p"), params) }
 }
 
+/// What a grouped SELECT gives.
+struct Outputs {
+    /// All columns: keys first, then measures.
+    names: Vec<String>,
+    /// How rows are sorted by each key.
+    keys: Vec<String>,
+}
+
 /// The grouped rows in their order; only the largest few where asked.
-fn ordered(grouped: &str, outputs: &[String], keys: usize, timed: bool, top: Option<usize>) -> String {
-    let (names, first) = (&outputs[..keys], &outputs[keys]);
-    let by_keys = if names.is_empty() { String::new() } else { format!(" ORDER BY {}", names.join(", ")) };
+fn ordered(grouped: &str, outputs: &Outputs, timed: bool, top: Option<usize>) -> String {
+    let Outputs { names, keys } = outputs;
+    let first = &names[keys.len()];
+    let by_keys = if keys.is_empty() { String::new() } else { format!(" ORDER BY {}", keys.join(", ")) };
     let Some(top) = top else { return format!("{grouped}{by_keys} LIMIT {ROWS_MAX}") };
     if !timed {
-        let order: Vec<String> = std::iter::once(format!("{first} DESC")).chain(names.iter().cloned()).collect();
+        let order: Vec<String> = std::iter::once(format!("{first} DESC")).chain(keys.iter().cloned()).collect();
         return format!("{grouped} ORDER BY {} LIMIT {}", order.join(", "), top.min(ROWS_MAX));
     }
-    let series = &names[1..];
-    if series.is_empty() {
+    if keys.len() == 1 {
         return format!("{grouped}{by_keys} LIMIT {ROWS_MAX}");
     }
-    let series = series.join(", ");
+    let series = keys[1..].join(", ");
     format!(
         "SELECT {all} FROM (SELECT {all}, DENSE_RANK() OVER (ORDER BY top_sum DESC, {series}) AS top_rank FROM \
          (SELECT {all}, SUM({first}) OVER (PARTITION BY {series}) AS top_sum FROM ({grouped}) AS g) AS s) AS t \
          WHERE top_rank <= {top}{by_keys} LIMIT {ROWS_MAX}",
-        all = outputs.join(", "),
+        all = names.join(", "),
     )
 }
 
