@@ -1,18 +1,30 @@
 //! Where targets come from.
 
+use crate::plugin::Settings;
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-/// One agent to poll.
-#[derive(Debug, Clone, PartialEq)]
+/// One agent to poll, or another source that is read directly.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Target {
     /// Unique; what a person calls it.
     pub name: Arc<str>,
-    /// Base URL of the agent: `http://web-1:7070`.
+    /// Base URL of the agent: `http://web-1:7070`; empty where `direct` says how it is read.
     pub url: String,
     /// Where its token is.
     pub token: TokenFrom,
     /// Become columns.
     pub labels: BTreeMap<String, String>,
+    /// How it is read in this process, with no agent between.
+    pub direct: Option<Direct>,
+}
+
+/// A source plugin with its settings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Direct {
+    /// The plugin's name: `exec`, `journal`.
+    pub plugin: String,
+    /// Everything else that was said of it.
+    pub settings: Settings,
 }
 
 /// Where a token is read from. Never printed.

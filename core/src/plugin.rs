@@ -15,7 +15,7 @@ use crate::{
     time::{Time, Window},
 };
 use serde::de::DeserializeOwned;
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{future::Future, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
 /// A boxed future.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -49,18 +49,20 @@ pub enum Build {
 }
 
 /// A plugin's part of the configuration.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settings {
     /// Where it stands, for errors: `infralogs.yaml: store`.
     pub place: String,
     /// What it says.
     pub value: serde_json::Value,
+    /// Where relative paths in it start; empty: the current folder.
+    pub folder: PathBuf,
 }
 
 impl Settings {
     /// Settings made by the program itself.
     pub fn of(value: serde_json::Value) -> Self {
-        Self { place: "built in".into(), value }
+        Self { place: "built in".into(), value, folder: PathBuf::new() }
     }
     /// Read into the plugin's own type, which should deny unknown fields.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T> {

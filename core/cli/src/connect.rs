@@ -7,7 +7,8 @@ use infralogs_core::{
     collect::Open,
     config::{Config, StoreConfig},
     definitions::Definitions,
-    plugin::{Build, Renderer, Settings, Store},
+    inventory::Direct,
+    plugin::{Build, Renderer, Settings, Source, Store},
     script::Scripts,
     time::Time,
     view::{Answers, View},
@@ -60,9 +61,26 @@ pub fn renderer() -> Result<Arc<dyn Renderer>> {
     }
 }
 
-/// Reads targets through their agents' HTTP interface.
+/// Reads targets through their agents' HTTP interface, or directly where they name a source plugin.
 pub fn targets() -> Open {
-    Arc::new(|target, stream| Ok(Box::new(AgentApi::open(target, stream)?)))
+    Arc::new(|target, stream| match &target.direct {
+        Some(direct) => source(direct),
+        None => Ok(Box::new(AgentApi::open(target, stream)?)),
+    })
+}
+
+/// The source that its settings choose.
+fn source(direct: &Direct) -> Result<Box<dyn Source>> {
+    let sources = || PLUGINS.iter().filter(|plugin| matches!(plugin.build, Build::Source(_)));
+    match sources().find(|plugin| plugin.name == direct.plugin).map(|plugin| &plugin.build) {
+        Some(Build::Source(build)) => build(&direct.settings),
+        _ => {
+            let known: Vec<&str> = sources().map(|plugin| plugin.name).collect();
+            Err(Error::invalid(format!("there is no source `{}`", direct.plugin.escape_debug()))
+                .at(&direct.settings.place)
+                .help(format!("there are {}", known.join(", "))))
+        }
+    }
 }
 
 /// The address a listener has, for people.

@@ -11,7 +11,7 @@ use infralogs_core::{
 use infralogs_demo::{Demo, HISTORY, HOSTS, Stream};
 use infralogs_http::{Limits, Tokens};
 use infralogs_journal::Journal;
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 use tokio::{sync::watch, task::JoinSet};
 
 /// What a person chose, if anything.
@@ -91,7 +91,7 @@ impl Fleet {
             name: host.into(),
             url: format!("http://{address}"),
             token: TokenFrom::Held(token.into()),
-            labels: BTreeMap::new(),
+            ..Target::default()
         });
         Ok(())
     }

@@ -7,6 +7,7 @@ pub static PLUGINS: &[&Plugin] = &[
     &infralogs_journal::PLUGIN,
     &infralogs_agent_api::PLUGIN,
     &infralogs_demo::PLUGIN,
+    &infralogs_exec::PLUGIN,
     &infralogs_sqlite::PLUGIN,
     &infralogs_mysql::PLUGIN,
     &infralogs_bokeh::PLUGIN,

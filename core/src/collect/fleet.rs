@@ -74,7 +74,9 @@ pub fn wanted(definitions: &Definitions, inventories: &Inventories) -> (BTreeMap
                 );
                 continue;
             }
-            let streams = schedule.reports.iter().map(|(name, every)| (&**name, *every));
+            // Reports are what an agent says of its machine.
+            let reports = if target.direct.is_none() { schedule.reports.as_slice() } else { &[] };
+            let streams = reports.iter().map(|(name, every)| (&**name, *every));
             for (stream, every) in streams.chain([(LOGS, schedule.every)]) {
                 let rhythm = Rhythm { every, jitter: schedule.jitter, backoff: schedule.backoff };
                 polls.insert(

@@ -51,7 +51,7 @@ pub struct StoreConfig {
 impl StoreConfig {
     /// What the plugin is built from.
     pub fn settings(&self) -> Settings {
-        Settings { place: self.place.clone(), value: self.settings.clone() }
+        Settings { place: self.place.clone(), value: self.settings.clone(), ..Settings::default() }
     }
     /// A store by URL alone.
     pub fn of_url(url: &str, place: &str) -> Result<Self> {

@@ -3,7 +3,8 @@
 use super::read_yaml;
 use crate::{
     error::{Error, Result},
-    inventory::{Target, TokenFrom},
+    inventory::{Direct, Target, TokenFrom},
+    plugin::Settings,
 };
 use serde::Deserialize;
 use std::{
@@ -16,7 +17,7 @@ pub const TARGETS_MAX: usize = 100_000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawTarget {
+struct RawAgent {
     name: Option<String>,
     url: String,
     #[serde(default)]
@@ -27,24 +28,38 @@ struct RawTarget {
     labels: BTreeMap<String, String>,
 }
 
-/// The targets of a YAML or JSON file: a list of `{name, url, token_file | secret, labels}`.
+/// A source that is read in this process. What else it says is its plugin's.
+#[derive(Deserialize)]
+struct RawDirect {
+    name: String,
+    source: String,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    #[serde(flatten)]
+    settings: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The targets of a YAML or JSON file: a list of `{name, url, token_file | secret, labels}` for agents and
+/// `{name, source, …}` for other sources.
 pub fn read_targets(path: &Path) -> Result<Vec<Target>> {
     let place = path.display().to_string();
-    let list: Vec<RawTarget> = read_yaml(path)?;
+    let list: Vec<serde_json::Value> = read_yaml(path)?;
     checked(list, path.parent().unwrap_or(Path::new(".")), &place)
 }
 
 /// The targets of a list that stands in another file.
 pub fn targets_of(list: serde_json::Value, folder: &Path, place: &str) -> Result<Vec<Target>> {
-    let list: Vec<RawTarget> = serde_json::from_value(list).map_err(|error| {
-        Error::invalid(error.to_string())
-            .at(place)
-            .help("list targets as `- {name: web-1, url: \"http://web-1:7070\", token_file: tokens/web-1}`")
-    })?;
+    let list: Vec<serde_json::Value> = serde_json::from_value(list).map_err(|error| unreadable(&error, place))?;
     checked(list, folder, place)
 }
 
-fn checked(list: Vec<RawTarget>, folder: &Path, place: &str) -> Result<Vec<Target>> {
+fn unreadable(error: &serde_json::Error, place: &str) -> Error {
+    Error::invalid(error.to_string())
+        .at(place)
+        .help("list targets as `- {name: web-1, url: \"http://web-1:7070\", token_file: tokens/web-1}`")
+}
+
+fn checked(list: Vec<serde_json::Value>, folder: &Path, place: &str) -> Result<Vec<Target>> {
     if list.len() > TARGETS_MAX {
         return Err(Error::invalid(format!("{} targets; at most {TARGETS_MAX} in one list", list.len())).at(place));
     }
@@ -60,7 +75,18 @@ fn checked(list: Vec<RawTarget>, folder: &Path, place: &str) -> Result<Vec<Targe
     Ok(targets)
 }
 
-fn target(raw: RawTarget, folder: &Path, place: &str) -> Result<Target> {
+fn target(raw: serde_json::Value, folder: &Path, place: &str) -> Result<Target> {
+    if raw.get("source").is_some() {
+        let raw: RawDirect = serde_json::from_value(raw).map_err(|error| unreadable(&error, place))?;
+        let place = format!("{place}: {}", raw.name);
+        let settings = Settings { place, value: raw.settings.into(), folder: folder.into() };
+        let direct = Direct { plugin: raw.source, settings };
+        return Ok(Target { name: raw.name.into(), labels: raw.labels, direct: Some(direct), ..Target::default() });
+    }
+    agent(serde_json::from_value(raw).map_err(|error| unreadable(&error, place))?, folder, place)
+}
+
+fn agent(raw: RawAgent, folder: &Path, place: &str) -> Result<Target> {
     let url = raw.url.trim_end_matches('/').to_owned();
     let Some(rest) = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")) else {
         return Err(Error::invalid(format!("target `{}` has no http:// or https:// URL", url.escape_debug())).at(place));
@@ -79,5 +105,5 @@ fn target(raw: RawTarget, folder: &Path, place: &str) -> Result<Target> {
         (None, None) => TokenFrom::Open,
     };
     let name = raw.name.unwrap_or_else(|| rest.split(['/', ':']).next().unwrap_or(rest).to_owned());
-    Ok(Target { name: name.into(), url, token, labels: raw.labels })
+    Ok(Target { name: name.into(), url, token, labels: raw.labels, direct: None })
 }

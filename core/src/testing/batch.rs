@@ -4,7 +4,7 @@ use crate::{
     cursor::Cursor,
     entry::Entries,
     id::Id128,
-    inventory::{Target, TokenFrom},
+    inventory::Target,
     plugin::{Commit, Committed, LOGS, Store},
     query::{Frame, Query, Shape},
     table::{ColumnDef, ColumnType, ParsedRows, Rows, TableDef},
@@ -19,7 +19,7 @@ pub const START: Time = Time(1_767_225_600_000_000);
 
 /// A target by name.
 pub fn target(name: &str) -> Target {
-    Target { name: name.into(), url: format!("http://{name}:7070"), token: TokenFrom::Open, labels: Default::default() }
+    Target { name: name.into(), url: format!("http://{name}:7070"), ..Target::default() }
 }
 
 /// A machine's id by name.

@@ -47,7 +47,7 @@ pub struct AgentApi {
 fn build(settings: &Settings) -> Result<AgentApi> {
     let raw: Raw = settings.read()?;
     let token = raw.token_file.map_or(TokenFrom::Open, TokenFrom::File);
-    let target = Target { name: raw.url.clone().into(), url: raw.url, token, labels: Default::default() };
+    let target = Target { name: raw.url.clone().into(), url: raw.url, token, ..Target::default() };
     AgentApi::open(&target, raw.stream.as_deref().unwrap_or(LOGS))
 }
 

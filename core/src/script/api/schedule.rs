@@ -235,12 +235,12 @@ fn target(call: &Call, item: &Dynamic) -> Option<Target> {
     }
     let url = call.text_as(0, item, "addresses such as `\"http://web-1:7070\"`, or maps")?;
     let url = if url.contains("://") { url.to_string() } else { format!("http://{url}") };
-    Some(Target { name: host_of(&url).into(), url, token: TokenFrom::Open, labels: Default::default() })
+    Some(Target { name: host_of(&url).into(), url, ..Target::default() })
 }
 
 fn target_map(call: &Call, map: &Map) -> Option<Target> {
     let known = ["name", "url", "token_file", "secret", "labels"];
-    let mut target = Target { name: "".into(), url: String::new(), token: TokenFrom::Open, labels: Default::default() };
+    let mut target = Target::default();
     for (key, value) in map {
         let text = || call.text_as(0, value, &format!("a text as `{key}`"));
         match key.as_str() {
