@@ -91,7 +91,7 @@ fn crates(metadata: &Value) -> Vec<(String, String, &Value)> {
 
 fn floor_of(folder: &str) -> usize {
     let holds = |place: &&str| *place == folder || (place.ends_with('/') && folder.starts_with(*place));
-    let floor = FLOORS.iter().position(|floor| floor.iter().any(|place| holds(place)));
+    let floor = FLOORS.iter().position(|floor| floor.iter().any(holds));
     floor.unwrap_or_else(|| panic!("`{folder}` has no floor: give it one here and in ARCHITECTURE.md"))
 }
 

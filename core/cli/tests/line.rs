@@ -6,6 +6,7 @@ use parts::{
     copy_scripts, free_port, journal,
     mariadb::MariaDb,
     program::{Program, agent, infralogs, run, stdout},
+    sqlite,
 };
 use std::{collections::BTreeSet, path::Path};
 use tempfile::TempDir;
@@ -50,15 +51,6 @@ impl Machine {
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("a UTF-8 path")
-}
-
-/// The first column of an SQL answer from SQLite, asked through Python's own driver rather than ours.
-fn sqlite(folder: &Path, sql: &str) -> Vec<String> {
-    let code = "import sqlite3,sys\nfor r in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print(r[0])";
-    let file = folder.join("data/infralogs.db");
-    let done = std::process::Command::new("python3").args(["-c", code, text(&file), sql]).output().expect("python3");
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8_lossy(&done.stdout).lines().map(str::to_owned).collect()
 }
 
 #[test]

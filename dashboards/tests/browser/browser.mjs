@@ -39,3 +39,22 @@ export async function opened(context, address) {
   await page.waitForSelector('#app[data-ready="true"]', { timeout: 60_000 });
   return page;
 }
+
+/** What a card shows, through shadow roots: whether anything is painted, its words, and how many rows of a table. */
+export const look = (card) => card.evaluate((node) => {
+  const all = [];
+  const walk = (node) => {
+    all.push(node);
+    for (const child of [...(node.shadowRoot?.children ?? []), ...node.children]) walk(child);
+  };
+  walk(node.querySelector(".root"));
+  const inked = all.filter((node) => node.tagName === "CANVAS" && node.width > 0).some((canvas) => {
+    const copy = Object.assign(document.createElement("canvas"), { width: canvas.width, height: canvas.height });
+    const pen = copy.getContext("2d", { willReadFrequently: true });
+    pen.drawImage(canvas, 0, 0);
+    const { data } = pen.getImageData(0, 0, copy.width, copy.height);
+    return data.some((value, at) => at % 4 === 3 && value > 0);
+  });
+  const words = all.filter((node) => node.children.length === 0 && node.tagName !== "STYLE").map((node) => node.textContent).join(" ");
+  return { inked, words, rows: all.filter((node) => node.classList?.contains("slick-row")).length };
+});

@@ -37,6 +37,15 @@ pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// The first column of an SQL answer from SQLite, asked through Python's own driver rather than ours.
+pub fn sqlite(folder: &Path, sql: &str) -> Vec<String> {
+    let code = "import sqlite3,sys\nfor r in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print(r[0])";
+    let file = folder.join("data/infralogs.db");
+    let done = std::process::Command::new("python3").args(["-c", code]).arg(file).arg(sql).output().expect("python3");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8_lossy(&done.stdout).lines().map(str::to_owned).collect()
+}
+
 /// Copies the shipped scripts to a folder that a test may edit.
 pub fn copy_scripts(to: &Path) -> PathBuf {
     let copied = to.join("scripts");

@@ -14,13 +14,14 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts it with standard output and error in a file of `folder`.
+    /// Starts it in `folder`, with standard output and error in a file there.
     pub fn start<A: AsRef<OsStr>>(binary: &Path, args: &[A], folder: &Path) -> Self {
         let log =
             folder.join(format!("{}-{}.log", binary.file_name().unwrap_or_default().display(), super::free_port()));
         let file = std::fs::File::create(&log).expect("a log file");
         let child = Command::new(binary)
             .args(args)
+            .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(file.try_clone().expect("the same file"))
             .stderr(file)
