@@ -52,5 +52,5 @@ fn never(expr: &Expr, name: &str, kind: ColumnType, other: &str) -> Error {
     if name == "priority" {
         return error.help("compare `level` by name: `level >= \"error\"`");
     }
-    error.help(format!("give `{name}` another type where it is extracted, or use int(…), float(…) or text(…)"))
+    error.help(format!("give `{name}` another type where it is extracted, or use `.int()`, `.float()` or `.text()`"))
 }

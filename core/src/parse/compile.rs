@@ -300,7 +300,7 @@ fn set_type(name: &str, to: &Expr, given: Option<ColumnType>, said: Option<Colum
             (given, said_storage) if given == said_storage => Ok(said),
             (Storage::Text, _) | (Storage::Int, Storage::Float) => Ok(said),
             _ => Err(Error::invalid(format!("`{to}` gives {}, not {}", given.name(), said.name()))
-                .help("change the type, or turn the value with int(…), float(…) or text(…)")),
+                .help("change the type, or turn the value with `.int()`, `.float()` or `.text()`")),
         },
     }
 }

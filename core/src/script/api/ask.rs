@@ -104,7 +104,7 @@ pub(super) fn register(shelf: &mut Shelf) {
         "by",
         &["query: Query", "key: String"],
         "What records are grouped by: columns, `weekday` or `hour`.",
-        "nginx_access.by(path).mean(seconds)",
+        "nginx_access.by(path).mean(bytes)",
         |call, query, args| query.keys(call, 0, args),
         [a],
         [a, b],

@@ -45,7 +45,7 @@ fn steps(shelf: &mut Shelf) {
         "set",
         &["parser: Parser", "field: String", "value: Expression", "type: String"],
         "Gives a field a value. Its type is what the value gives unless it is said.",
-        r#".set("ms", seconds * 1000, "int")"#,
+        r#".set("ms", seconds * 1000.0, "float")"#,
         |context: NativeCallContext<'_>, parser: ParserRef, field: Dynamic, value: Dynamic, kind: Dynamic| {
             let call = Call::of(&context);
             let step = set(&call, &field, &value, Some(&kind));
