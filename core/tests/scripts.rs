@@ -1,9 +1,13 @@
 //! Scripts: the shipped ones load, every mistake has its message.
 
-use infralogs_core::script::load;
+use infralogs_core::{
+    schedule::{self, Polled},
+    script::load,
+};
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// The shipped scripts.
@@ -46,4 +50,35 @@ fn every_mistake_has_its_message() {
         }
     }
     assert!(wrong.is_empty(), "UPDATE_EXPECT=1 rewrites these:\n{}", wrong.join("\n"));
+}
+
+/// What a schedule says of its moments, and what its closure decides.
+#[test]
+fn schedules_adapt_and_keep_to_the_calendar() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = r#"
+        let slow = 2.minutes;
+        schedule("a").targets(["http://a:7070"]).every(10.seconds)
+            .during("mon-fri 08:00-18:00 Europe/Berlin").per_host(1).per_second(20)
+            .adapt(|poll| if poll.entries == 0 && poll.labels.tier != "gold" { slow } else if poll.lag > 1.minutes { 0.seconds });
+        schedule("b").targets(["http://b:7070"]).cron("0 3 * * mon");
+        schedule("c").targets(["http://c:7070"]).adapt(|poll| { loop {} });
+    "#;
+    fs::write(folder.path().join("s.rhai"), script).unwrap();
+    let definitions = load(&[folder.path().to_owned()]).unwrap_or_else(|rejected| panic!("{rejected}"));
+    let [a, b, c] = definitions.schedules.as_slice() else { panic!("{:?}", definitions.schedules) };
+    assert_eq!((a.per_host, a.per_second, a.during.len()), (Some(1), Some(20.0), 1));
+    assert!(b.cron.is_some());
+    let polled = |tier: &str, entries, lag| {
+        let labels = [("tier".to_owned(), tier.to_owned())].into();
+        let polled = Polled { target: "a", labels: &labels, entries, lag, took: Duration::ZERO };
+        a.adapt.as_ref().unwrap().0(&polled).unwrap()
+    };
+    assert_eq!(polled("iron", 0, Duration::ZERO), Some(Duration::from_secs(120)));
+    assert_eq!(polled("gold", 0, Duration::ZERO), None);
+    assert_eq!(polled("gold", 5, Duration::from_secs(90)), Some(schedule::ADAPT_MIN));
+    let labels = Default::default();
+    let polled = Polled { target: "c", labels: &labels, entries: 0, lag: Duration::ZERO, took: Duration::ZERO };
+    let error = c.adapt.as_ref().unwrap().0(&polled).unwrap_err();
+    assert_eq!(error.kind, infralogs_core::Kind::Limit, "{error:?}");
 }

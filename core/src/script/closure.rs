@@ -1,7 +1,10 @@
 //! Closures of scripts as native code calls them: a fresh copy of what they captured, a budget, plain errors.
 
 use super::{
-    api::record::{Record, dynamic_of},
+    api::{
+        record::{Record, dynamic_of},
+        span::Span,
+    },
     engine::within,
     limits::{CALL_MS_MAX, CALL_OPERATIONS_MAX},
     problem::Problem,
@@ -13,10 +16,14 @@ use crate::{
     dashboard::TintRow,
     error::{Error, Kind, Result},
     parse::spec::{MapRecord, RecordFields},
+    schedule::{ADAPT_MAX, ADAPT_MIN, Polled},
     value::Value,
 };
-use rhai::{AST, Dynamic, Engine, EvalAltResult, FnPtr, Position};
-use std::sync::{Arc, OnceLock};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, FnPtr, Map, Position};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 /// The engine and tree a script's closures run in; filled when its load ends, alive as long as its closures.
 #[derive(Default)]
@@ -147,6 +154,42 @@ impl TintRow for TintClosure {
                 .at(&self.0.place)
                 .help("give `#rrggbb` or `()`")),
             Err(kind) => Err(Error::failed(format!("a tint gives a colour or `()`, not {kind}")).at(&self.0.place)),
+        }
+    }
+}
+
+/// `.adapt(|poll| …)`.
+pub(super) struct AdaptClosure(Callable);
+
+impl AdaptClosure {
+    /// What the closure may read of a poll.
+    pub const READS: [&str; 5] = ["target", "labels", "entries", "lag", "took"];
+
+    pub fn new(sheet: &Sheet, function: FnPtr, place: String) -> Self {
+        Self(Callable::new(sheet, function, place, Vec::new()))
+    }
+
+    pub fn adapt(&self, polled: &Polled<'_>) -> Result<Option<Duration>> {
+        let span = |span: Duration| Dynamic::from(Span(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)));
+        let labels: Map =
+            polled.labels.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into())).collect();
+        let values = [
+            polled.target.into(),
+            labels.into(),
+            i64::try_from(polled.entries).unwrap_or(i64::MAX).into(),
+            span(polled.lag),
+            span(polled.took),
+        ];
+        let answer = self.0.call(&Record::new(Self::READS.map(Arc::from).into_iter().zip(values)))?;
+        if answer.is_unit() {
+            return Ok(None);
+        }
+        match answer.try_cast::<Span>() {
+            Some(span) => {
+                let wait = Duration::from_micros(u64::try_from(span.0).unwrap_or(0));
+                Ok(Some(wait.clamp(ADAPT_MIN, ADAPT_MAX)))
+            }
+            None => Err(Error::failed("`adapt` gives a duration or `()`").at(&self.0.place).help("write `30.seconds`")),
         }
     }
 }

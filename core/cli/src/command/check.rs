@@ -2,7 +2,7 @@
 
 use crate::{connect, output};
 use clap::ValueEnum;
-use infralogs_core::{Result, definitions::Definitions};
+use infralogs_core::{Result, definitions::Definitions, schedule::Schedule};
 use serde_json::json;
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
@@ -82,7 +82,7 @@ fn rows(definitions: &Definitions) -> Vec<[String; 4]> {
         ));
     }
     for schedule in &definitions.schedules {
-        rows.push(row("schedule", &schedule.name, &schedule.place, format!("every {:?}", schedule.every)));
+        rows.push(row("schedule", &schedule.name, &schedule.place, when(schedule)));
     }
     for rule in &definitions.rules {
         rows.push(row("rule", &rule.name, &rule.place, String::new()));
@@ -92,4 +92,13 @@ fn rows(definitions: &Definitions) -> Vec<[String; 4]> {
         rows.push(row("dashboard", &dashboard.name, &dashboard.place, format!("{panels} panels")));
     }
     rows
+}
+
+/// `every 15s`, `cron 0 3 * * mon`, and in which hours.
+fn when(schedule: &Schedule) -> String {
+    let often = match &schedule.cron {
+        Some(cron) => format!("cron {cron}"),
+        None => format!("every {:?}", schedule.every),
+    };
+    if schedule.during.is_empty() { often } else { format!("{often}, in {} windows", schedule.during.len()) }
 }

@@ -1,6 +1,7 @@
 //! What scripts can call: each file here registers one part of the language, with its documentation.
 
 mod ask;
+mod calendar;
 pub(super) mod dashboard;
 pub(super) mod expression;
 mod extract;

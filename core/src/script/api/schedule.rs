@@ -2,6 +2,7 @@
 
 use super::{
     super::{
+        closure::Uses,
         sheet::{Shared, lock},
         source::Place,
     },
@@ -21,6 +22,8 @@ use std::{
 
 /// The most entries one poll may bring.
 const ENTRIES_MAX: i64 = 50_000;
+/// The most polls of one host at a time that may be asked for.
+const PER_HOST_MAX: i64 = 64;
 
 /// What a script said of one schedule so far, and where.
 pub(in super::super) struct ScheduleDraft {
@@ -28,6 +31,8 @@ pub(in super::super) struct ScheduleDraft {
     pub at: Place,
     pub targets_at: Option<Place>,
     pub parse_at: Option<Place>,
+    /// What its closure reads and sets.
+    pub adapt: Option<Uses>,
 }
 
 /// A schedule in the making.
@@ -39,7 +44,7 @@ pub(in super::super) struct ScheduleRef(Shared<ScheduleDraft>);
 struct InventoryName(String);
 
 impl ScheduleRef {
-    fn with(self, change: impl FnOnce(&mut ScheduleDraft)) -> Self {
+    pub fn with(self, change: impl FnOnce(&mut ScheduleDraft)) -> Self {
         change(&mut lock(&self.0));
         self
     }
@@ -55,15 +60,20 @@ fn begin(call: &Call, name: &Dynamic) -> Dynamic {
         targets: Targets::List(Vec::new()),
         every: Duration::from_secs(15),
         jitter: 0.1,
+        cron: None,
+        during: Vec::new(),
+        adapt: None,
         timeout: Duration::from_secs(10),
         backoff: (Duration::from_secs(1), Duration::from_secs(300)),
+        per_host: None,
+        per_second: None,
         parse: None,
         reports: Vec::new(),
         limit: 5_000,
         since: None,
         place: at.to_string(),
     };
-    let draft = Arc::new(Mutex::new(ScheduleDraft { schedule, at, targets_at: None, parse_at: None }));
+    let draft = Arc::new(Mutex::new(ScheduleDraft { schedule, at, targets_at: None, parse_at: None, adapt: None }));
     sheet.declare(|drafts| drafts.schedules.push(draft.clone()));
     Dynamic::from(ScheduleRef(draft))
 }
@@ -120,6 +130,7 @@ pub(super) fn register(shelf: &mut Shelf) {
     );
     times(shelf);
     limits(shelf);
+    super::calendar::register(shelf);
 }
 
 fn times(shelf: &mut Shelf) {
@@ -189,6 +200,33 @@ fn limits(shelf: &mut Shelf) {
         |context: NativeCallContext<'_>, schedule: ScheduleRef, entries: Dynamic| {
             let entries = Call::of(&context).whole(0, &entries, 1..=ENTRIES_MAX);
             schedule.with(|draft| entries.into_iter().for_each(|entries| draft.schedule.limit = entries as usize))
+        },
+    );
+    shelf.add(
+        "per_host",
+        &["schedule: Schedule", "polls: i64"],
+        "The most polls of one host that run at a time; as many as there are if it does not say.",
+        ".per_host(1)",
+        |context: NativeCallContext<'_>, schedule: ScheduleRef, polls: Dynamic| {
+            let polls = Call::of(&context).whole(0, &polls, 1..=PER_HOST_MAX);
+            schedule.with(|draft| draft.schedule.per_host = polls.map(|polls| polls as usize))
+        },
+    );
+    shelf.add(
+        "per_second",
+        &["schedule: Schedule", "polls: f64"],
+        "The most polls that one collector starts in a second; no limit if it does not say.",
+        ".per_second(20)",
+        |context: NativeCallContext<'_>, schedule: ScheduleRef, polls: Dynamic| {
+            let call = Call::of(&context);
+            let polls = call.number(0, &polls).filter(|polls| {
+                let fits = *polls > 0.0 && polls.is_finite();
+                if !fits {
+                    call.wrong(0, format!("`per_second` takes a number above 0, not {polls}"), "");
+                }
+                fits
+            });
+            schedule.with(|draft| draft.schedule.per_second = polls)
         },
     );
     shelf.add(

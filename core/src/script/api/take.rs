@@ -66,6 +66,11 @@ impl Call {
         let place = self.argument(index).map(|place| self.name_after(word, &place));
         self.record(place, what.into(), help.into());
     }
+    /// Records that argument `index`, a text, is wrong from this byte on, if that is known.
+    pub fn wrong_inside(&self, index: usize, byte: Option<usize>, what: impl Into<String>, help: impl Into<String>) {
+        let place = self.argument(index).map(|place| byte.map_or_else(|| place.clone(), |byte| place.inside(byte)));
+        self.record(place, what.into(), help.into());
+    }
     fn record(&self, place: Option<Place>, what: String, help: String) {
         if let (Some(sheet), Some(place)) = (&self.sheet, place) {
             let problem = Problem::at(&place, what);

@@ -3,6 +3,7 @@
 use super::{
     super::{
         api::{parser::ParserDraft, rule::RuleDraft, schedule::ScheduleDraft},
+        closure::AdaptClosure,
         sheet::{Shared, lock},
         source::Place,
     },
@@ -44,10 +45,24 @@ pub(super) fn check(
         if schedule.timeout < std::time::Duration::from_millis(100) {
             check.problem(&draft.at, "a poll needs a timeout of at least 100 ms", "");
         }
+        reads_of_poll(check, &draft);
         schedules.push(Arc::new(schedule.clone()));
     }
     schedules.sort_by(|a, b| a.name.cmp(&b.name));
     schedules
+}
+
+/// A closure that adapts reads what there is of a poll, and sets nothing.
+fn reads_of_poll(check: &mut Check, draft: &ScheduleDraft) {
+    for (name, at) in draft.adapt.iter().flat_map(|uses| &uses.reads) {
+        if !AdaptClosure::READS.contains(&&**name) {
+            let help = hint(name, "a poll has", AdaptClosure::READS);
+            check.problem(at, format!("a poll has no `{name}`"), help);
+        }
+    }
+    for (name, at) in draft.adapt.iter().flat_map(|uses| &uses.sets) {
+        check.problem(at, format!("`adapt` only reads: `{name}` can't be set here"), "");
+    }
 }
 
 /// A target belongs to one schedule.
