@@ -211,8 +211,36 @@ pub trait Store: Send + Sync {
     fn query(&self, query: &Query, table: &TableDef, frame: &Frame) -> Result<Rows>;
     /// The distinct values of a column in a window, most frequent first.
     fn choices(&self, table: &TableDef, column: &str, window: Window, limit: usize) -> Result<Vec<String>>;
-    /// Drops rows older than each table's `keep_for`.
+    /// Drops rows older than each table's `keep_for`, and what is over the sizes of the store's own settings. Asked
+    /// every hour: stores do their upkeep here.
     fn retain(&self, tables: &[Arc<TableDef>], now: Time) -> Result<u64>;
+    /// How a query would be answered; asks for no rows.
+    fn explain(&self, query: &Query, table: &TableDef, frame: &Frame) -> Result<Explained>;
+    /// Says that a collector lives: once a second, so that copies of the store know how old they are.
+    fn beat(&self, _owner: &str) -> Result<()> {
+        Ok(())
+    }
+    /// How far what is read here is behind what was written; zero where both are one place.
+    fn lag(&self) -> Result<Duration> {
+        Ok(Duration::ZERO)
+    }
+    /// Where writes are now, for [`Store::wait_for`]; `None` where reads see every write at once.
+    fn position(&self) -> Result<Option<String>> {
+        Ok(None)
+    }
+    /// Waits until reads see everything written up to a position; false if it took longer.
+    fn wait_for(&self, _position: &str, _wait: Duration) -> Result<bool> {
+        Ok(true)
+    }
+}
+
+/// How a query is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// The statement, with its values in it: to be read, not to be run.
+    pub sql: String,
+    /// Where its records are counted: rollups or rows, and from when to when.
+    pub reads: String,
 }
 
 // ---- Secrets, Inventory, Renderer ----

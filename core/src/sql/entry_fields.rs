@@ -10,7 +10,7 @@ pub(super) fn of(name: &str, scope: &Scope<'_>) -> Option<Result<Term, Stop>> {
     match name {
         "level" if has("priority") => text(level(scope)),
         "service" if has("unit") => {
-            let unit = scope.dialect.quote("unit");
+            let unit = scope.column("unit");
             let ends = scope.dialect.text_test(crate::expr::TextTest::EndsWith, ".service");
             let ends = ends.replace("{0}", &unit).replace("{1}", "'.service'");
             let cut = format!("substr({unit}, 1, char_length({unit}) - 8)");
@@ -25,7 +25,7 @@ pub(super) fn of(name: &str, scope: &Scope<'_>) -> Option<Result<Term, Stop>> {
 
 fn level(scope: &Scope<'_>) -> String {
     let whens: String = LEVELS.iter().enumerate().map(|(at, level)| format!(" WHEN {at} THEN '{level}'")).collect();
-    format!("(CASE {}{whens} END)", scope.dialect.quote("priority"))
+    format!("(CASE {}{whens} END)", scope.column("priority"))
 }
 
 /// A journal field by its own name. One that became a column is not in `fields`, unless the column says something

@@ -2,50 +2,67 @@
 
 use super::{
     Dialect, Select,
+    rollup::{self, Needs, Piece},
     term::{Scope, Stop, Term, Type},
 };
 use crate::{
     error::Error,
-    expr::Literal,
+    expr::{Expr, Literal},
     query::{Aggregate, Key, Measure, ROWS_MAX},
     table::{ColumnDef, ColumnType, Storage},
+    time::Window,
 };
 use std::{sync::Arc, time::Duration};
 
 const DAY_US: i64 = 86_400_000_000;
 const HOUR_US: i64 = 3_600_000_000;
 
+/// What `Shape::Groups` asks.
+pub(super) struct Asked<'q> {
+    pub every: Option<Duration>,
+    pub by: &'q [Key],
+    pub measures: &'q [Measure],
+    pub top: Option<usize>,
+}
+
 /// `Shape::Groups`.
 ///
 /// The innermost SELECT names keys `k0…` and measured columns `v0…` (with the rank of each value in its group where
-/// a percentile is wanted), the next one groups, and one more keeps the largest series.
+/// a percentile is wanted), the next one groups, and one more keeps the largest series. Where rollups know enough,
+/// the innermost one joins counts of them and of rows, each with how many records it stands for: `n`.
 pub(super) fn groups(
-    every: Option<Duration>,
-    by: &[Key],
-    measures: &[Measure],
-    top: Option<usize>,
-    filter: Term,
+    asked: &Asked<'_>,
+    window: Window,
+    filter: Option<&Expr>,
     scope: &Scope<'_>,
 ) -> Result<Select, Stop> {
+    let Asked { every, by, measures, top } = *asked;
     if measures.is_empty() {
         return Err(Stop::Wrong(Error::invalid("a grouped query measures nothing").help("add .count()")));
     }
-    let mut keys = Vec::new();
-    if let Some(every) = every {
-        keys.push((ColumnDef::new("time", ColumnType::Time), bucket(every, scope)?));
-    }
-    for key in by {
-        keys.push((ColumnDef::new(key.name(), key_kind(key, scope)?), key_term(key, scope)?));
-    }
-    let measured = measures.iter().map(|measure| measured(&measure.of, scope)).collect::<Result<Vec<_>, _>>()?;
-    let (inner, params) = inner(&keys, measures, &measured, filter, scope);
+    let columns = Columns::of(asked, scope)?;
+    let pieces = Needs::of(scope.table, filter, every, by, measures, scope.zone_s).map(|needs| needs.pieces(window));
+    let pieces = pieces.filter(|pieces| pieces.iter().any(|piece| piece.cube.is_some()));
+    let (inner, params, reads) = match &pieces {
+        Some(pieces) => joined(asked, pieces, filter, scope)?,
+        None => {
+            let filter = conditions(window, filter, scope)?;
+            let (inner, params) = inner(&columns, measures, filter, scope);
+            (inner, params, format!("rows of `{}` from {} to {}", scope.table.name, window.from, window.to))
+        }
+    };
     let quote = |name: &str| scope.dialect.quote(name);
-    let names: Vec<String> = (0..keys.len()).map(|at| format!("k{at}")).collect();
+    let keys = &columns.keys;
+    let names = columns.key_names();
     let mut list: Vec<String> =
-        names.iter().zip(&keys).map(|(k, (def, _))| format!("{k} AS {}", quote(&def.name))).collect();
+        names.iter().zip(keys).map(|(k, (def, _))| format!("{k} AS {}", quote(&def.name))).collect();
     let mut defs: Vec<ColumnDef> = keys.iter().map(|(def, _)| def.clone()).collect();
-    for (at, (measure, column)) in measures.iter().zip(&measured).enumerate() {
-        list.push(format!("{} AS {}", aggregate(&measure.of, at, column, scope.dialect), quote(&measure.name)));
+    for (at, (measure, column)) in measures.iter().zip(&columns.measured).enumerate() {
+        let aggregate = match (&measure.of, &pieces) {
+            (Aggregate::Count, Some(_)) => "COALESCE(SUM(n), 0)".into(),
+            (of, _) => aggregate(of, at, column, scope.dialect),
+        };
+        list.push(format!("{aggregate} AS {}", quote(&measure.name)));
         defs.push(ColumnDef::new(&*measure.name, measure_kind(&measure.of, column.as_ref())?));
     }
     let group = if names.is_empty() { String::new() } else { format!(" GROUP BY {}", names.join(", ")) };
@@ -53,39 +70,116 @@ pub(super) fn groups(
     let outputs: Vec<String> = defs.iter().map(|def| quote(&def.name)).collect();
     let order = keys.iter().map(|(def, _)| scope.dialect.sort_key(&quote(&def.name), def.kind.storage())).collect();
     let sql = ordered(&grouped, &Outputs { names: outputs, keys: order }, every.is_some(), top);
-    Ok(Select { sql, params, shown: defs.len(), defs, residual: None, limit: ROWS_MAX })
+    Ok(Select { sql, params, shown: defs.len(), defs, residual: None, limit: ROWS_MAX, reads })
+}
+
+/// The distinct values of a column, most frequent first.
+pub(super) fn choices(column: &str, window: Window, limit: usize, scope: &Scope<'_>) -> Result<Select, Stop> {
+    let by = [Key::Field(column.into())];
+    let asked = Asked { every: None, by: &by, measures: &[], top: None };
+    let whole = vec![Piece { cube: None, window }];
+    let pieces = Needs::of_column(scope.table, column).map_or(whole, |needs| needs.pieces(window));
+    let (inner, params, reads) = joined(&asked, &pieces, None, scope)?;
+    let kind = scope.kind(column)?;
+    let order = scope.dialect.sort_key("v", kind.storage());
+    let sql = format!(
+        "SELECT k0 AS v FROM ({inner}) AS r GROUP BY k0 HAVING v IS NOT NULL ORDER BY SUM(n) DESC, {order} LIMIT {limit}"
+    );
+    Ok(Select { sql, params, defs: vec![ColumnDef::new(column, kind)], shown: 1, residual: None, limit, reads })
 }
 
 /// A measured column: its SQL and what it holds.
 type Measured = Option<(Term, ColumnType)>;
 
-/// The innermost SELECT: keys, values and ranks, one row per record.
-fn inner(
-    keys: &[(ColumnDef, Term)],
-    measures: &[Measure],
-    measured: &[Measured],
-    filter: Term,
-    scope: &Scope<'_>,
-) -> (String, Vec<Literal>) {
-    let mut list = Vec::new();
-    let mut params = Vec::new();
-    for (at, (_, term)) in keys.iter().enumerate() {
-        list.push(format!("{} AS k{at}", term.sql));
-        params.extend(term.params.iter().cloned());
-    }
-    for (at, column) in measured.iter().enumerate() {
-        if let Some((term, _)) = column {
-            list.push(format!("{} AS v{at}", term.sql));
-            params.extend(term.params.iter().cloned());
+/// Keys and measured columns, as one scope has them.
+struct Columns {
+    keys: Vec<(ColumnDef, Term)>,
+    measured: Vec<Measured>,
+}
+
+impl Columns {
+    fn of(asked: &Asked<'_>, scope: &Scope<'_>) -> Result<Self, Stop> {
+        let mut keys = Vec::new();
+        if let Some(every) = asked.every {
+            keys.push((ColumnDef::new("time", ColumnType::Time), bucket(every, scope)?));
         }
+        for key in asked.by {
+            keys.push((ColumnDef::new(key.name(), key_kind(key, scope)?), key_term(key, scope)?));
+        }
+        let measured = asked.measures.iter().map(|measure| measured(&measure.of, scope));
+        Ok(Self { keys, measured: measured.collect::<Result<_, _>>()? })
     }
+    fn key_names(&self) -> Vec<String> {
+        (0..self.keys.len()).map(|at| format!("k{at}")).collect()
+    }
+    /// `… AS k0, … AS v1`, the names alone, and the parameters.
+    fn list(&self) -> (Vec<String>, Vec<String>, Vec<Literal>) {
+        let (mut list, mut names, mut params) = (Vec::new(), Vec::new(), Vec::new());
+        let keys = self.keys.iter().enumerate().map(|(at, (_, term))| (format!("k{at}"), term));
+        let values = self.measured.iter().enumerate();
+        let values = values.filter_map(|(at, column)| Some((format!("v{at}"), &column.as_ref()?.0)));
+        for (name, term) in keys.chain(values) {
+            list.push(format!("{} AS {name}", term.sql));
+            params.extend(term.params.iter().cloned());
+            names.push(name);
+        }
+        (list, names, params)
+    }
+}
+
+/// The window and the filter, all of it inside SQL.
+fn conditions(window: Window, filter: Option<&Expr>, scope: &Scope<'_>) -> Result<Term, Stop> {
+    let (pushed, residual) = super::split(filter, scope).map_err(Stop::Wrong)?;
+    if residual.is_some() {
+        return Err(Stop::Residual);
+    }
+    Ok(super::within(window, pushed, scope))
+}
+
+/// Records counted piece by piece: one row for each combination of keys and values, `n` records each.
+fn joined(
+    asked: &Asked<'_>,
+    pieces: &[Piece],
+    filter: Option<&Expr>,
+    scope: &Scope<'_>,
+) -> Result<(String, Vec<Literal>, String), Stop> {
+    let mut selects = Vec::new();
+    let mut all = Vec::new();
+    for piece in pieces {
+        let scope = scope.on(piece.cube);
+        let (mut list, names, params) = Columns::of(asked, &scope)?.list();
+        let mut filter = conditions(piece.window, filter, &scope)?;
+        let from = match piece.cube {
+            None => {
+                list.push("COUNT(*) AS n".into());
+                scope.dialect.quote(&scope.table.name)
+            }
+            Some(cube) => {
+                list.push("SUM(n) AS n".into());
+                filter.sql = format!("cube = {} AND {}", cube.number, filter.sql);
+                rollup::TABLE.to_owned()
+            }
+        };
+        // A total of no rows would be a row too.
+        let group =
+            if names.is_empty() { "HAVING COUNT(*) > 0".into() } else { format!("GROUP BY {}", names.join(", ")) };
+        selects.push(format!("SELECT {} FROM {from} WHERE {} {group}", list.join(", "), filter.sql));
+        all.extend(params);
+        all.extend(filter.params);
+    }
+    Ok((selects.join(" UNION ALL "), all, rollup::told(pieces)))
+}
+
+/// The innermost SELECT: keys, values and ranks, one row per record.
+fn inner(columns: &Columns, measures: &[Measure], filter: Term, scope: &Scope<'_>) -> (String, Vec<Literal>) {
+    let (mut list, _, mut params) = columns.list();
     if list.is_empty() {
         list.push("1".into());
     }
     let from = format!("FROM {} WHERE {}", scope.dialect.quote(&scope.table.name), filter.sql);
     params.extend(filter.params);
     let records = format!("SELECT {} {from}", list.join(", "));
-    let names: Vec<String> = (0..keys.len()).map(|at| format!("k{at}")).collect();
+    let names = columns.key_names();
     let partition = if names.is_empty() { String::new() } else { format!("PARTITION BY {} ", names.join(", ")) };
     let ranks: String = measures
         .iter()

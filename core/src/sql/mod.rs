@@ -11,6 +11,8 @@ mod entry_fields;
 mod expr;
 mod groups;
 mod records;
+pub mod retention;
+pub mod rollup;
 pub mod schema;
 mod term;
 pub mod write;
@@ -20,6 +22,7 @@ pub use dialect::Dialect;
 use crate::{
     error::{Error, Result},
     expr::{Expr, Literal},
+    plugin::Explained,
     query::{Frame, Query, Shape},
     table::{ColumnDef, Rows, TableDef},
     tables,
@@ -48,12 +51,29 @@ pub struct Select {
     pub residual: Option<Expr>,
     /// The most rows of the answer.
     pub limit: usize,
+    /// Where its records are counted, in words: rollups or rows.
+    pub reads: String,
 }
 
 impl Select {
     /// An answer without rows yet.
     pub fn rows(&self) -> Rows {
         Rows::new(self.defs[..self.shown].to_vec())
+    }
+
+    /// The statement in words, for [`crate::plugin::Store::explain`].
+    pub fn explained(&self) -> Explained {
+        let mut parts = self.sql.split('?');
+        let mut sql = parts.next().unwrap_or_default().to_owned();
+        for (part, value) in parts.zip(&self.params) {
+            sql.push_str(&shown(value));
+            sql.push_str(part);
+        }
+        let reads = match &self.residual {
+            None => self.reads.clone(),
+            Some(_) => format!("{}, at most {SCAN_ROWS_MAX}, and tests each here", self.reads),
+        };
+        Explained { sql, reads }
     }
 
     /// Takes one row of the statement into the answer if it passes; false when the answer is full.
@@ -75,14 +95,17 @@ impl Select {
 pub fn select(query: &Query, table: &TableDef, frame: &Frame, dialect: Dialect) -> Result<Select> {
     let now = Time::now();
     let window = query.last.map_or(frame.window, |last| Window { from: now.minus(last), to: now });
-    let scope = Scope { table, columns: tables::stored(table), dialect, now, zone_s: frame.zone_s };
+    let scope = Scope { table, columns: tables::stored(table), dialect, now, zone_s: frame.zone_s, cube: None };
     let (filter, residual) = split(query.filter.as_ref(), &scope)?;
-    let filter = within(window, filter, &scope);
+    let bounded = || within(window, filter.clone(), &scope);
     let select = match &query.shape {
-        Shape::Latest { columns, limit } => records::latest(columns, *limit, filter, residual, &scope),
+        Shape::Latest { columns, limit } => records::latest(columns, *limit, bounded(), residual, &scope),
         _ if residual.is_some() => Err(Stop::Residual),
-        Shape::Newest { per, columns, limit } => records::newest(per, columns, *limit, filter, &scope),
-        Shape::Groups { every, by, measures, top } => groups::groups(*every, by, measures, *top, filter, &scope),
+        Shape::Newest { per, columns, limit } => records::newest(per, columns, *limit, bounded(), &scope),
+        Shape::Groups { every, by, measures, top } => {
+            let asked = groups::Asked { every: *every, by, measures, top: *top };
+            groups::groups(&asked, window, query.filter.as_ref(), &scope)
+        }
     };
     select.map_err(|stop| refused(stop, table)).and_then(|select| {
         let long = select.sql.len() > SQL_BYTES_MAX;
@@ -100,23 +123,8 @@ pub fn check(query: &Query, table: &TableDef) -> Result<()> {
 
 /// The statement for the distinct values of a column, most frequent first.
 pub fn choices(table: &TableDef, column: &str, window: Window, limit: usize, dialect: Dialect) -> Result<Select> {
-    let scope = Scope { table, columns: tables::stored(table), dialect, now: Time::now(), zone_s: 0 };
-    let choice = || -> Result<Select, Stop> {
-        let value = scope.field(column)?;
-        let filter = within(window, None, &scope);
-        let kind = scope.kind(column)?;
-        let sql = format!(
-            "SELECT {value} AS v FROM {table} WHERE {filter} GROUP BY 1 HAVING v IS NOT NULL \
-             ORDER BY COUNT(*) DESC, 1 LIMIT {limit}",
-            value = value.sql,
-            table = dialect.quote(&table.name),
-            filter = filter.sql,
-        );
-        let params = [value.params, filter.params].concat();
-        let defs = vec![ColumnDef::new(column, kind)];
-        Ok(Select { sql, params, defs, shown: 1, residual: None, limit })
-    };
-    choice().map_err(|stop| refused(stop, table))
+    let scope = Scope { table, columns: tables::stored(table), dialect, now: Time::now(), zone_s: 0, cube: None };
+    groups::choices(column, window, limit, &scope).map_err(|stop| refused(stop, table))
 }
 
 /// The values of the one text column that [`choices`] answers with.
@@ -152,9 +160,19 @@ fn split(filter: Option<&Expr>, scope: &Scope<'_>) -> Result<(Option<Term>, Opti
     Ok((pushed, residual))
 }
 
+/// A value as SQL writes it.
+fn shown(literal: &Literal) -> String {
+    match literal {
+        Literal::Bool(truth) => if *truth { "TRUE" } else { "FALSE" }.into(),
+        Literal::Int(int) => int.to_string(),
+        Literal::Float(float) => format!("{float:e}"),
+        Literal::Text(text) => format!("'{}'", text.replace('\'', "''")),
+    }
+}
+
 /// The window and the filter as one condition.
 fn within(window: Window, filter: Option<Term>, scope: &Scope<'_>) -> Term {
-    let time = scope.dialect.quote("time");
+    let time = scope.column("time");
     let sql = format!("{time} >= ? AND {time} < ?");
     let window = Term::condition(sql, vec![Literal::Int(window.from.0), Literal::Int(window.to.0)]);
     filter.map_or(window.clone(), |filter| window.and(filter))

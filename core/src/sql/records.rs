@@ -35,7 +35,8 @@ pub(super) fn latest(
         filter.sql,
         newest_first(scope),
     );
-    Ok(Select { sql, params: [list.params, filter.params].concat(), defs: list.defs, shown, residual, limit })
+    let reads = format!("the newest rows of `{}`", scope.table.name);
+    Ok(Select { sql, params: [list.params, filter.params].concat(), defs: list.defs, shown, residual, limit, reads })
 }
 
 /// `Shape::Newest`.
@@ -66,7 +67,8 @@ pub(super) fn newest(
     );
     let keys: Vec<Literal> = per.into_iter().flat_map(|term| term.params).collect();
     let params = [list.params, keys.clone(), keys, filter.params].concat();
-    Ok(Select { sql, params, shown: list.defs.len(), defs: list.defs, residual: None, limit })
+    let reads = format!("rows of `{}`", scope.table.name);
+    Ok(Select { sql, params, shown: list.defs.len(), defs: list.defs, residual: None, limit, reads })
 }
 
 /// By time, then by the entry's key: the same order everywhere, and the one rows are stored in.

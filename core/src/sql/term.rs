@@ -1,6 +1,9 @@
 //! A piece of SQL with its parameters and type, and what pieces are made from.
 
-use super::{Dialect, SQL_BYTES_MAX, entry_fields};
+use super::{
+    Dialect, SQL_BYTES_MAX, entry_fields,
+    rollup::{self, Cube},
+};
 use crate::{
     error::Error,
     expr::Literal,
@@ -108,6 +111,8 @@ pub(super) struct Scope<'a> {
     pub now: Time,
     /// Seconds east of UTC.
     pub zone_s: i32,
+    /// Where records are counted, if not in the rows themselves.
+    pub cube: Option<&'static Cube>,
 }
 
 impl Scope<'_> {
@@ -130,7 +135,16 @@ impl Scope<'_> {
             Storage::Float => Type::Float,
             Storage::Bool => Type::Bool,
         };
-        Ok(Term { sql: self.dialect.quote(name), params: Vec::new(), kind, constant: None })
+        Ok(Term { sql: self.column(name), params: Vec::new(), kind, constant: None })
+    }
+    /// A stored column, as the rows or the rollups have it.
+    pub fn column(&self, name: &str) -> String {
+        let rolled = self.cube.and_then(|_| rollup::column(name, self.dialect));
+        rolled.unwrap_or_else(|| self.dialect.quote(name))
+    }
+    /// The same, reading a cube instead.
+    pub fn on(&self, cube: Option<&'static Cube>) -> Self {
+        Self { columns: self.columns.clone(), cube, ..*self }
     }
     fn unknown(&self, name: &str) -> Error {
         let names: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();

@@ -1,6 +1,7 @@
 //! What a commit writes, as rows of stored columns: the same for every store.
 
 mod keep;
+mod rollup;
 
 use crate::{
     entry::Entry,
@@ -15,6 +16,7 @@ use crate::{
 use std::{borrow::Cow, ops::Range};
 
 pub use keep::fields_json;
+pub use rollup::{Counted, counted, shard};
 
 /// The most characters of `host`, `unit` and `identifier`; a longer one is cut, and of a journal entry the whole is
 /// then in `fields`.
@@ -79,6 +81,11 @@ impl Sheet<'_> {
     /// Whether its rows count as stored records: `logs` and parser tables.
     pub fn holds_records(&self) -> bool {
         matches!(self.rows, RowsOf::Logs | RowsOf::Parsed(_))
+    }
+
+    /// Whether it is `logs`, whose rows are counted in the rollups.
+    pub fn holds_entries(&self) -> bool {
+        matches!(self.rows, RowsOf::Logs)
     }
 
     /// The entry a row was made of, if there is one.

@@ -9,6 +9,7 @@ pub mod leases;
 pub mod mariadb;
 mod naive;
 pub mod queries;
+pub mod rollups;
 pub mod schema;
 pub mod values;
 
@@ -35,6 +36,7 @@ macro_rules! store_suite {
             values::round_trip, values::entries_round_trip,
             schema::adds_columns, schema::refuses_other_types, schema::migrates_twice,
             queries::shapes_equal_naive, queries::filters_equal_eval, queries::reads_entry_fields, queries::says_no,
+            rollups::equal_rows, rollups::count_what_is_stored, rollups::go_with_their_rows,
             leases::are_exclusive, leases::end, leases::agents_and_retention);
     };
     (@ $open:path, $($area:ident :: $name:ident),+) => {

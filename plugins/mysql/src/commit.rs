@@ -4,6 +4,7 @@ use crate::{
     error::{code, failed},
     insert::{self, bound},
     pool::Session,
+    rollups,
 };
 use infralogs_core::{
     cursor::Cursor,
@@ -35,6 +36,9 @@ pub(crate) fn commit(session: &mut Session, commit: &Commit<'_>) -> Result<Commi
     let mut rows = 0;
     for sheet in write::sheets(commit) {
         let refused = insert::insert(session, &sheet)?;
+        if sheet.holds_entries() {
+            rollups::add(session, commit, &refused.iter().map(|refused| refused.row).collect())?;
+        }
         rows += if sheet.holds_records() { (sheet.len() - refused.len()) as u64 } else { 0 };
         for refused in refused {
             quarantine(session, &write::refused(&sheet, refused.row, commit, &refused.reason))?;

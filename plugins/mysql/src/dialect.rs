@@ -4,6 +4,9 @@
 
 use std::time::Duration;
 
+/// How long a statement waits for another's lock, in seconds.
+pub(crate) const LOCK_WAIT_S: u32 = 10;
+
 /// Whose server it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flavour {
@@ -39,12 +42,53 @@ impl Flavour {
             "SET SESSION sql_mode = 'STRICT_ALL_TABLES', time_zone = '+00:00', autocommit = 1".into(),
             // No transaction of ours reads twice what it relies on: it locks its checkpoint row.
             "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED".into(),
-            "SET SESSION innodb_lock_wait_timeout = 10".into(),
+            format!("SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_S}"),
         ];
         if self != Self::TiDb {
-            list.push("SET SESSION lock_wait_timeout = 20".into()); // for DDL
+            list.push(format!("SET SESSION lock_wait_timeout = {LOCK_WAIT_S}")); // for DDL
         }
         list
+    }
+
+    /// Run on each new connection where the server knows them: their failure is none.
+    pub fn may_setup(self) -> &'static [&'static str] {
+        match self {
+            // In a cluster a read waits for what other nodes committed before it: a checkpoint must be the last one.
+            Self::MariaDb => &["SET SESSION wsrep_sync_wait = 1"],
+            Self::Mysql => &["SET SESSION wsrep_sync_wait = 1", "SET SESSION information_schema_stats_expiry = 0"],
+            Self::TiDb => &[],
+        }
+    }
+
+    /// The end of an INSERT into the rollups: a row that is there already is added to.
+    pub fn or_add(self) -> &'static str {
+        match self {
+            Self::MariaDb | Self::TiDb => " ON DUPLICATE KEY UPDATE n = n + VALUES(n)",
+            Self::Mysql => " AS more ON DUPLICATE KEY UPDATE n = rollups.n + more.n",
+        }
+    }
+
+    /// How a new column is added without copying the table; where that can't be, without stopping writers.
+    pub fn online(self) -> [&'static str; 2] {
+        [", ALGORITHM = INSTANT", ", ALGORITHM = INPLACE, LOCK = NONE"]
+    }
+
+    /// Asks a primary where its log is.
+    pub fn position(self) -> Option<&'static str> {
+        match self {
+            Self::MariaDb => Some("SELECT @@global.gtid_binlog_pos"),
+            Self::Mysql => Some("SELECT @@global.gtid_executed"),
+            Self::TiDb => None,
+        }
+    }
+
+    /// Waits on a replica for a position, for so many seconds; 0 says that it is reached.
+    pub fn wait_for(self) -> Option<&'static str> {
+        match self {
+            Self::MariaDb => Some("SELECT MASTER_GTID_WAIT(?, ?)"),
+            Self::Mysql => Some("SELECT WAIT_FOR_EXECUTED_GTID_SET(?, ?)"),
+            Self::TiDb => None,
+        }
     }
 
     /// The SELECT, ended by the server after this time.
@@ -81,5 +125,9 @@ mod tests {
         assert_eq!(MariaDb.setup()[0], "SET NAMES utf8mb4 COLLATE utf8mb4_nopad_bin");
         assert_eq!(Mysql.setup()[0], "SET NAMES utf8mb4 COLLATE utf8mb4_0900_bin");
         assert_eq!(TiDb.table_options(), Mysql.table_options());
+        assert_eq!(MariaDb.or_add(), " ON DUPLICATE KEY UPDATE n = n + VALUES(n)");
+        assert_eq!(Mysql.or_add(), " AS more ON DUPLICATE KEY UPDATE n = rollups.n + more.n");
+        assert_eq!(Mysql.wait_for(), Some("SELECT WAIT_FOR_EXECUTED_GTID_SET(?, ?)"));
+        assert_eq!((TiDb.position(), TiDb.may_setup().len()), (None, 0));
     }
 }

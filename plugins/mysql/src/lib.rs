@@ -5,8 +5,12 @@ mod dialect;
 mod error;
 mod insert;
 mod leases;
+mod partitions;
 mod pool;
 mod query;
+mod reads;
+mod retain;
+mod rollups;
 mod schema;
 mod settings;
 
@@ -15,14 +19,15 @@ use infralogs_core::{
     cursor::Cursor,
     error::Result,
     inventory::Target,
-    plugin::{Build, Commit, Committed, Plugin, Settings, Store, Stream},
+    plugin::{Build, Commit, Committed, Explained, Plugin, Settings, Store, Stream},
     query::{Frame, Query},
-    sql::{self, Dialect},
+    sql::{self, Dialect, retention::Keep},
     table::{Rows, TableDef},
     time::{Time, Window},
 };
 use mysql::prelude::Queryable;
 use pool::Pool;
+use reads::Reads;
 use std::{sync::Arc, time::Duration};
 
 /// The plugin's entry in the program's list.
@@ -40,12 +45,16 @@ const CHOICES_TIMEOUT_MS: u32 = 5_000;
 #[derive(Debug)]
 pub struct Mysql {
     pool: Pool,
+    reads: Reads,
+    keep: Keep,
 }
 
 impl Mysql {
     /// A store by its settings, which are checked.
     pub fn new(settings: &Settings) -> Result<Self> {
-        Ok(Self { pool: Pool::new(settings::Access::of(settings)?) })
+        let (keep, rest) = Keep::take(settings)?;
+        let (reads, rest) = Reads::take(rest)?;
+        Ok(Self { pool: Pool::new(settings::Access::of(&rest)?), reads, keep })
     }
 }
 
@@ -98,16 +107,36 @@ impl Store for Mysql {
 
     fn query(&self, query: &Query, table: &TableDef, frame: &Frame) -> Result<Rows> {
         let select = sql::select(query, table, frame, Dialect::Mysql)?;
-        self.pool.with(|session| query::run(session, &select, frame.timeout_ms))
+        self.reads.ask(&self.pool, |session| query::run(session, &select, frame.timeout_ms))
     }
 
     fn choices(&self, table: &TableDef, column: &str, window: Window, limit: usize) -> Result<Vec<String>> {
         let select = sql::choices(table, column, window, limit, Dialect::Mysql)?;
-        let rows = self.pool.with(|session| query::run(session, &select, CHOICES_TIMEOUT_MS))?;
+        let rows = self.reads.ask(&self.pool, |session| query::run(session, &select, CHOICES_TIMEOUT_MS))?;
         Ok(sql::texts(&rows))
     }
 
     fn retain(&self, tables: &[Arc<TableDef>], now: Time) -> Result<u64> {
-        schema::retain(&self.pool, tables, now)
+        retain::retain(&self.pool, &self.keep, tables, now)
+    }
+
+    fn explain(&self, query: &Query, table: &TableDef, frame: &Frame) -> Result<Explained> {
+        Ok(sql::select(query, table, frame, Dialect::Mysql)?.explained())
+    }
+
+    fn beat(&self, owner: &str) -> Result<()> {
+        self.pool.with(|session| reads::beat(session, owner))
+    }
+
+    fn lag(&self) -> Result<Duration> {
+        self.reads.lag(&self.pool)
+    }
+
+    fn position(&self) -> Result<Option<String>> {
+        self.pool.with(reads::position)
+    }
+
+    fn wait_for(&self, position: &str, wait: Duration) -> Result<bool> {
+        self.pool.with(|session| reads::wait_for(session, position, wait))
     }
 }

@@ -98,6 +98,7 @@ impl Pool {
         for sql in flavour.setup() {
             conn.query_drop(sql).map_err(failed("setting up a connection"))?;
         }
+        flavour.may_setup().iter().for_each(|sql| drop(conn.query_drop(sql)));
         Ok(Session { conn, flavour, local: true, used: Instant::now() })
     }
 

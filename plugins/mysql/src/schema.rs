@@ -2,12 +2,13 @@
 
 use crate::{
     error::{code, failed},
-    pool::{Pool, Session},
+    partitions,
+    pool::Session,
 };
 use infralogs_core::{
     error::Result,
     sql::{
-        Dialect,
+        Dialect, rollup,
         schema::{self, SCHEMA_VERSION},
         write::{NAME_CHARS_MAX, NTH_COLUMN},
     },
@@ -18,12 +19,16 @@ use infralogs_core::{
 use mysql::prelude::Queryable;
 use std::sync::Arc;
 
-/// Rows dropped in one transaction.
-const ROWS_AT_ONCE: usize = 5_000;
 /// How long another process may be changing tables.
 const LOCK_WAIT_S: u32 = 20;
 /// Somebody else made the table or the column in the meantime.
 const EXISTS: [u16; 3] = [1050, 1060, 1061];
+/// The server can't change a table that way.
+const NOT_THAT_WAY: [u16; 3] = [1845, 1846, 1221];
+/// The server has no named locks: a Galera cluster.
+const NO_LOCKS: u16 = 1235;
+/// The schema version whose rows were not counted yet.
+const BEFORE_ROLLUPS: i64 = 1;
 
 /// Makes or upgrades the built-in tables, one process at a time.
 pub(crate) fn migrate(session: &mut Session) -> Result<()> {
@@ -36,6 +41,10 @@ pub(crate) fn migrate(session: &mut Session) -> Result<()> {
              PRIMARY KEY (machine, seqnum_id))",
             "leases (target VARCHAR(255) NOT NULL PRIMARY KEY, owner VARCHAR(64) NOT NULL, until DATETIME(6) NOT NULL,
              KEY leases_owner (owner))",
+            "heartbeats (owner VARCHAR(64) NOT NULL PRIMARY KEY, at BIGINT NOT NULL)",
+            "rollups (cube TINYINT NOT NULL, bucket BIGINT NOT NULL, host VARCHAR(255) NOT NULL,
+             unit VARCHAR(255) NOT NULL, priority BIGINT NOT NULL, has TINYINT NOT NULL, shard VARCHAR(1) NOT NULL,
+             n BIGINT NOT NULL, PRIMARY KEY (cube, bucket, host, unit, priority, has, shard))",
         ];
         for table in own {
             let sql = format!("CREATE TABLE IF NOT EXISTS {table} {options}");
@@ -43,15 +52,29 @@ pub(crate) fn migrate(session: &mut Session) -> Result<()> {
         }
         let found: Option<Option<i64>> =
             session.conn.query_first("SELECT MAX(version) FROM schema_version").map_err(failed(doing))?;
-        if let Some(found) = found.flatten().filter(|found| *found > SCHEMA_VERSION) {
+        let found = found.flatten();
+        if let Some(found) = found.filter(|found| *found > SCHEMA_VERSION) {
             return Err(schema::newer(found));
         }
         for table in tables::all() {
             put(session, table)?;
         }
+        if found == Some(BEFORE_ROLLUPS) {
+            fill_rollups(session)?;
+        }
         let sql = "INSERT IGNORE INTO schema_version (version) VALUES (?)";
         session.conn.exec_drop(sql, (SCHEMA_VERSION,)).map_err(failed(doing))
     })
+}
+
+/// Counts the rows that an older program stored.
+fn fill_rollups(session: &mut Session) -> Result<()> {
+    let statements = rollup::fill(Dialect::Mysql);
+    let all = ["START TRANSACTION".into(), "DELETE FROM rollups".into()].into_iter().chain(statements);
+    for sql in all.chain(["COMMIT".into()]) {
+        session.conn.query_drop(sql).map_err(failed("counting rows for the rollups"))?;
+    }
+    Ok(())
 }
 
 /// Adds tables and columns that are not there yet.
@@ -74,9 +97,11 @@ pub(crate) fn prepare(session: &mut Session, tables: &[Arc<TableDef>]) -> Result
 fn locked<T>(session: &mut Session, run: impl FnOnce(&mut Session) -> Result<T>) -> Result<T> {
     let lock = "CONCAT('infralogs.', LEFT(DATABASE(), 40))";
     let doing = "waiting for another program that changes tables";
-    let got: Option<Option<i64>> =
-        session.conn.query_first(format!("SELECT GET_LOCK({lock}, {LOCK_WAIT_S})")).map_err(failed(doing))?;
-    if got.flatten() != Some(1) {
+    let got = match session.conn.query_first(format!("SELECT GET_LOCK({lock}, {LOCK_WAIT_S})")) {
+        Err(error) if code(&error) == Some(NO_LOCKS) => return run(session),
+        got => got.map_err(failed(doing))?,
+    };
+    if got.flatten() != Some(1_i64) {
         return Err(infralogs_core::Error::unavailable(format!("{doing} took over {LOCK_WAIT_S} s")).help("try again"));
     }
     let result = run(session);
@@ -90,20 +115,37 @@ fn put(session: &mut Session, table: &TableDef) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    let sql = if exists {
-        let columns: Vec<String> =
-            missing.iter().map(|column| format!("ADD COLUMN {}", column_sql(&table.name, column))).collect();
-        format!("ALTER TABLE {} {}", quote(&table.name), columns.join(", "))
-    } else {
-        create(&table.name, &missing, &session.flavour.table_options())
-    };
-    match session.conn.query_drop(sql) {
+    let done = if exists { add_columns(session, table, &missing) } else { create_table(session, table, &missing) };
+    match done {
         Ok(()) => Ok(()),
         Err(error) if code(&error).is_some_and(|code| EXISTS.contains(&code)) => {
             // Made by somebody else at the same moment: as we want it, or not.
             self::missing(session, table).map(|_| ())
         }
         Err(error) => Err(failed(&doing)(error)),
+    }
+}
+
+fn create_table(session: &mut Session, table: &TableDef, columns: &[ColumnDef]) -> mysql::Result<()> {
+    let mut options = session.flavour.table_options();
+    let has_days = table.name == tables::LOGS.name || table.name == tables::QUARANTINE.name;
+    if has_days || tables::built_in(&table.name).is_none() {
+        options.push_str(&partitions::clause(Time::now()));
+    }
+    session.conn.query_drop(create(&table.name, columns, &options))
+}
+
+/// While others go on writing and reading.
+fn add_columns(session: &mut Session, table: &TableDef, columns: &[ColumnDef]) -> mysql::Result<()> {
+    let columns: Vec<String> =
+        columns.iter().map(|column| format!("ADD COLUMN {}", column_sql(&table.name, column))).collect();
+    let sql = format!("ALTER TABLE {} {}", quote(&table.name), columns.join(", "));
+    let [instant, in_place] = session.flavour.online();
+    match session.conn.query_drop(format!("{sql}{instant}")) {
+        Err(error) if code(&error).is_some_and(|code| NOT_THAT_WAY.contains(&code)) => {
+            session.conn.query_drop(format!("{sql}{in_place}"))
+        }
+        done => done,
     }
 }
 
@@ -151,27 +193,6 @@ fn column_sql(table: &str, column: &ColumnDef) -> String {
     };
     let null = if is_key { "NOT NULL" } else { "NULL" };
     format!("{} {kind} {null} COMMENT '{}'", quote(name), column.kind.name())
-}
-
-/// Drops rows older than each table's `keep_for`; how many.
-pub(crate) fn retain(pool: &Pool, tables: &[Arc<TableDef>], now: Time) -> Result<u64> {
-    let mut dropped = 0;
-    for table in tables {
-        let Some(keep_for) = table.keep_for else { continue };
-        let doing = format!("dropping old rows of `{}`", table.name);
-        let sql = format!("DELETE FROM {} WHERE time < ? ORDER BY time LIMIT {ROWS_AT_ONCE}", quote(&table.name));
-        loop {
-            let step = pool.with(|session| {
-                session.conn.exec_drop(&sql, (now.minus(keep_for).0,)).map_err(failed(&doing))?;
-                Ok(session.conn.affected_rows())
-            })?;
-            dropped += step;
-            if step < ROWS_AT_ONCE as u64 {
-                break;
-            }
-        }
-    }
-    Ok(dropped)
 }
 
 fn quote(name: &str) -> String {

@@ -90,7 +90,8 @@ fn a_killed_server_loses_nothing() {
             assert_eq!(error.kind, Kind::Unavailable, "{error}");
         }
         server.run();
-        let checkpoint = store.checkpoint(&stream()).expect("the server is back");
+        // A connection used a moment ago is trusted, so the first try may still find it dead.
+        let checkpoint = store.checkpoint(&stream()).or_else(|_| store.checkpoint(&stream())).expect("it is back");
         if checkpoint != Some(batch::cursor("web-1", to - 1)) {
             assert!(killed.is_err(), "the server said it was stored");
             put(&store, from, to).expect("the same batch again");

@@ -17,7 +17,7 @@ use rusqlite::{
     Connection, ErrorCode, OptionalExtension, Statement, ToSql, Transaction, TransactionBehavior, params,
     types::{ToSqlOutput, ValueRef},
 };
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 const DOING: &str = "storing a batch";
 
@@ -36,8 +36,11 @@ pub(crate) fn commit(db: &mut Connection, commit: &Commit<'_>) -> Result<Committ
     }
     let mut rows = 0;
     for sheet in write::sheets(commit) {
-        let stored = insert(&transaction, &sheet, commit)?;
-        rows += if sheet.holds_records() { stored } else { 0 };
+        let refused = insert(&transaction, &sheet, commit)?;
+        rows += if sheet.holds_records() { (sheet.len() - refused.len()) as u64 } else { 0 };
+        if sheet.holds_entries() {
+            count(&transaction, commit, &refused)?;
+        }
     }
     if !move_on(&transaction, &machine, &stream, commit)? {
         return Ok(Committed::Lost);
@@ -67,8 +70,23 @@ fn move_on(db: &Transaction<'_>, machine: &str, stream: &str, commit: &Commit<'_
     }
 }
 
+/// Adds to the rollups what is stored now, in the order of their keys.
+fn count(db: &Transaction<'_>, commit: &Commit<'_>, refused: &HashSet<usize>) -> Result<()> {
+    let doing = "counting rows for the rollups";
+    let sql = "INSERT INTO rollups VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+               ON CONFLICT DO UPDATE SET n = n + excluded.n";
+    let mut statement = db.prepare_cached(sql).map_err(failed(doing))?;
+    let shard = write::shard(commit);
+    for (key, n) in write::counted(commit, refused) {
+        statement
+            .execute(params![key.cube, key.bucket, key.host, key.unit, key.priority, key.has, shard, n])
+            .map_err(failed(doing))?;
+    }
+    Ok(())
+}
+
 /// Inserts the rows of a sheet; one that is there already (or breaks another constraint) goes to quarantine.
-fn insert(db: &Transaction<'_>, sheet: &Sheet<'_>, commit: &Commit<'_>) -> Result<u64> {
+fn insert(db: &Transaction<'_>, sheet: &Sheet<'_>, commit: &Commit<'_>) -> Result<HashSet<usize>> {
     let doing = format!("storing rows of `{}`", sheet.table);
     let names: Vec<String> = sheet.columns.iter().map(|column| Dialect::Sqlite.quote(&column.name)).collect();
     let sql = format!(
@@ -78,11 +96,12 @@ fn insert(db: &Transaction<'_>, sheet: &Sheet<'_>, commit: &Commit<'_>) -> Resul
         vec!["?"; names.len()].join(", ")
     );
     let mut statement = db.prepare_cached(&sql).map_err(failed(&doing))?;
-    let (mut at, mut stored) = (0, 0);
+    let (mut at, mut refused) = (0, HashSet::new());
     sheet.each(0..sheet.len(), &mut |row| {
         match execute(&mut statement, row) {
-            Ok(()) => stored += 1,
+            Ok(()) => {}
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+                refused.insert(at);
                 quarantine(db, sheet, at, commit, &error.to_string())?;
             }
             Err(error) => return Err(failed(&doing)(error)),
@@ -90,7 +109,7 @@ fn insert(db: &Transaction<'_>, sheet: &Sheet<'_>, commit: &Commit<'_>) -> Resul
         at += 1;
         Ok(())
     })?;
-    Ok(stored)
+    Ok(refused)
 }
 
 fn execute(statement: &mut Statement<'_>, row: &[Value<'_>]) -> rusqlite::Result<()> {

@@ -13,9 +13,9 @@ use infralogs_core::{
     cursor::Cursor,
     error::{Error, Result},
     inventory::Target,
-    plugin::{Build, Commit, Committed, Plugin, Settings, Store, Stream},
+    plugin::{Build, Commit, Committed, Explained, Plugin, Settings, Store, Stream},
     query::{Frame, Query},
-    sql::{self, Dialect},
+    sql::{self, Dialect, retention::Keep},
     table::{Rows, TableDef},
     time::{Time, Window},
 };
@@ -41,8 +41,10 @@ struct Chosen {
 const CHOICES_TIMEOUT_MS: u32 = 5_000;
 
 fn build(settings: &Settings) -> Result<Arc<dyn Store>> {
-    let chosen: Chosen = settings.read()?;
-    Ok(Arc::new(Sqlite::new(path_of(&chosen.url).map_err(|error| error.at(&settings.place))?)))
+    let (keep, rest) = Keep::take(settings)?;
+    let chosen: Chosen = rest.read()?;
+    let store = Sqlite::new(path_of(&chosen.url).map_err(|error| error.at(&settings.place))?);
+    Ok(Arc::new(Sqlite { keep, ..store }))
 }
 
 fn path_of(url: &str) -> Result<PathBuf> {
@@ -57,12 +59,13 @@ fn path_of(url: &str) -> Result<PathBuf> {
 #[derive(Debug)]
 pub struct Sqlite {
     connections: Connections,
+    keep: Keep,
 }
 
 impl Sqlite {
     /// A store in this file, which need not be there yet.
     pub fn new(path: PathBuf) -> Self {
-        Self { connections: Connections::new(path) }
+        Self { connections: Connections::new(path), keep: Keep::default() }
     }
 }
 
@@ -133,6 +136,10 @@ impl Store for Sqlite {
     }
 
     fn retain(&self, tables: &[Arc<TableDef>], now: Time) -> Result<u64> {
-        retain::retain(&self.connections, tables, now)
+        retain::retain(&self.connections, &self.keep, tables, now)
+    }
+
+    fn explain(&self, query: &Query, table: &TableDef, frame: &Frame) -> Result<Explained> {
+        Ok(sql::select(query, table, frame, Dialect::Sqlite)?.explained())
     }
 }

@@ -1,7 +1,17 @@
-//! Drops old rows in small steps, so that no batch waits long behind it.
+//! Drops old rows in small steps, so that no batch waits long behind it; counts in the rollups go with their rows.
 
 use crate::{connections::Connections, error::failed};
-use infralogs_core::{error::Result, sql::Dialect, table::TableDef, time::Time};
+use infralogs_core::{
+    error::Result,
+    sql::{
+        Dialect,
+        retention::{HOUR_US, Keep, Size},
+    },
+    table::TableDef,
+    tables,
+    time::Time,
+};
+use rusqlite::{Connection, OptionalExtension};
 use std::sync::Arc;
 
 /// Rows dropped in one transaction.
@@ -9,29 +19,95 @@ const ROWS_AT_ONCE: usize = 5_000;
 /// Pages given back to the disk after each step.
 const PAGES_AT_ONCE: usize = 1_000;
 
-/// Drops rows older than each table's `keep_for`; how many.
-pub(crate) fn retain(connections: &Connections, tables: &[Arc<TableDef>], now: Time) -> Result<u64> {
+/// Drops rows older than each table keeps them, and the oldest hours while the file is too large; how many.
+pub(crate) fn retain(connections: &Connections, keep: &Keep, tables: &[Arc<TableDef>], now: Time) -> Result<u64> {
     let mut dropped = 0;
-    for table in tables {
-        let Some(keep_for) = table.keep_for else { continue };
-        let doing = format!("dropping old rows of `{}`", table.name);
-        let name = Dialect::Sqlite.quote(&table.name);
-        let sql = format!(
-            "DELETE FROM {name} WHERE rowid IN (SELECT rowid FROM {name} WHERE time < ? ORDER BY time LIMIT {ROWS_AT_ONCE})"
-        );
-        loop {
-            let step = connections.write(|db| {
-                let step = db.execute(&sql, [now.minus(keep_for).0]).map_err(failed(&doing))?;
-                if step > 0 {
-                    db.execute_batch(&format!("PRAGMA incremental_vacuum({PAGES_AT_ONCE})")).map_err(failed(&doing))?;
-                }
-                Ok(step)
-            })?;
-            dropped += step as u64;
-            if step < ROWS_AT_ONCE {
-                break;
-            }
+    for (table, before) in keep.due(tables, now) {
+        dropped += drop_before(connections, &table, before)?;
+    }
+    if let Some(Size(size_max)) = keep.size_max {
+        let built_in = [&tables::LOGS, &tables::QUARANTINE].map(|table| table.name.clone());
+        let all: Vec<String> = tables.iter().map(|table| table.name.clone()).chain(built_in).collect();
+        dropped += shrink(connections, &all, size_max)?;
+    }
+    Ok(dropped)
+}
+
+/// Drops the oldest hour of all tables, again and again until the file is small enough.
+fn shrink(connections: &Connections, tables: &[String], size_max: u64) -> Result<u64> {
+    let mut dropped = 0;
+    while connections.write(size)? > size_max {
+        let mut oldest: Option<i64> = None;
+        for table in tables {
+            let first = connections.write(|db| first(db, table))?;
+            oldest = oldest.into_iter().chain(first).min();
+        }
+        let Some(oldest) = oldest else { break };
+        let before = Time(oldest.div_euclid(HOUR_US).saturating_add(1).saturating_mul(HOUR_US));
+        for table in tables {
+            dropped += drop_before(connections, table, before)?;
         }
     }
     Ok(dropped)
+}
+
+/// The bytes in use.
+fn size(db: &mut Connection) -> Result<u64> {
+    let pragma = |name: &str| db.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
+    let pages = || Ok((pragma("page_count")?, pragma("freelist_count")?, pragma("page_size")?));
+    let (pages, free, bytes) = pages().map_err(failed("reading the size of the store"))?;
+    Ok(u64::try_from((pages - free) * bytes).unwrap_or(0))
+}
+
+/// The time of a table's oldest row.
+fn first(db: &Connection, table: &str) -> Result<Option<i64>> {
+    if !is_there(db, table)? {
+        return Ok(None);
+    }
+    let sql = format!("SELECT time FROM {} ORDER BY time LIMIT 1", Dialect::Sqlite.quote(table));
+    let first = db.query_row(&sql, [], |row| row.get::<_, Option<i64>>(0)).optional();
+    Ok(first.map_err(failed("looking for old rows"))?.flatten())
+}
+
+fn is_there(db: &Connection, table: &str) -> Result<bool> {
+    let sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?";
+    db.query_row(sql, [table], |_| Ok(()))
+        .optional()
+        .map(|found| found.is_some())
+        .map_err(failed("looking for a table"))
+}
+
+fn drop_before(connections: &Connections, table: &str, before: Time) -> Result<u64> {
+    if !connections.write(|db| is_there(db, table))? {
+        return Ok(0);
+    }
+    let name = Dialect::Sqlite.quote(table);
+    let rows = format!(
+        "DELETE FROM {name} WHERE rowid IN (SELECT rowid FROM {name} WHERE time < ? ORDER BY time LIMIT {ROWS_AT_ONCE})"
+    );
+    let dropped = steps(connections, table, &rows, before)?;
+    if table == tables::LOGS.name {
+        // Few beside the rows they count, and each cube is a range of the key.
+        let counts = "DELETE FROM rollups WHERE bucket < ?";
+        connections.write(|db| db.execute(counts, [before.0]).map_err(failed("dropping old counts")))?;
+    }
+    Ok(dropped)
+}
+
+fn steps(connections: &Connections, table: &str, sql: &str, before: Time) -> Result<u64> {
+    let doing = format!("dropping old rows of `{table}`");
+    let mut dropped = 0;
+    loop {
+        let step = connections.write(|db| {
+            let step = db.execute(sql, [before.0]).map_err(failed(&doing))?;
+            if step > 0 {
+                db.execute_batch(&format!("PRAGMA incremental_vacuum({PAGES_AT_ONCE})")).map_err(failed(&doing))?;
+            }
+            Ok(step)
+        })?;
+        dropped += step as u64;
+        if step < ROWS_AT_ONCE {
+            return Ok(dropped);
+        }
+    }
 }

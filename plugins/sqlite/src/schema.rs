@@ -4,7 +4,7 @@ use crate::error::failed;
 use infralogs_core::{
     error::Result,
     sql::{
-        Dialect,
+        Dialect, rollup,
         schema::{self, SCHEMA_VERSION},
         write::NTH_COLUMN,
     },
@@ -13,6 +13,9 @@ use infralogs_core::{
 };
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use std::sync::Arc;
+
+/// The schema version whose rows were not counted yet.
+const BEFORE_ROLLUPS: i64 = 1;
 
 /// The store's own tables, beside those that can be queried.
 const OWN: &str = "
@@ -29,6 +32,11 @@ CREATE TABLE IF NOT EXISTS leases (
     target TEXT NOT NULL PRIMARY KEY, owner TEXT NOT NULL, until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS leases_owner ON leases (owner);
+CREATE TABLE IF NOT EXISTS rollups (
+    cube INTEGER NOT NULL, bucket INTEGER NOT NULL, host TEXT NOT NULL, unit TEXT NOT NULL, priority INTEGER NOT NULL,
+    has INTEGER NOT NULL, shard TEXT NOT NULL, n INTEGER NOT NULL,
+    PRIMARY KEY (cube, bucket, host, unit, priority, has, shard)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Makes or upgrades the built-in tables; a second process doing so waits for the first.
@@ -45,7 +53,12 @@ pub(crate) fn migrate(db: &mut Connection) -> Result<()> {
     for table in tables::all() {
         put(&transaction, table)?;
     }
-    if found.is_none() {
+    if found == Some(BEFORE_ROLLUPS) {
+        for sql in rollup::fill(Dialect::Sqlite) {
+            transaction.execute_batch(&sql).map_err(failed("counting rows for the rollups"))?;
+        }
+    }
+    if found != Some(SCHEMA_VERSION) {
         transaction.execute("INSERT INTO schema_version VALUES (?)", [SCHEMA_VERSION]).map_err(failed(doing))?;
     }
     transaction.commit().map_err(failed(doing))
