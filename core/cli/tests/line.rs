@@ -2,9 +2,9 @@
 
 mod parts;
 
+use infralogs_core::testing::mariadb::Server;
 use parts::{
     copy_scripts, free_port, journal,
-    mariadb::MariaDb,
     program::{Program, agent, infralogs, run, stdout},
     sqlite,
 };
@@ -82,17 +82,17 @@ fn a_journal_reaches_sqlite_whole_and_once() {
 
 #[test]
 fn a_journal_reaches_mariadb_whole_and_once() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let database = MariaDb::start(folder.path());
-    let machine = Machine::start(&database.url());
+    let database = Server::start(&[]);
+    let schema = database.database();
+    let machine = Machine::start(&database.url(&schema));
     machine.collect_once();
     machine.collect_once();
-    let count = |sql: &str| database.sql(&format!("SELECT count(*) FROM infralogs.{sql}"));
+    let count = |sql: &str| database.sql(&format!("SELECT count(*) FROM {schema}.{sql}")).trim().to_owned();
     assert_eq!(count("logs WHERE identifier <> 'infralogs-disk'"), ENTRIES.to_string());
     assert_eq!(count("failed_ssh"), "100");
     assert_eq!(count("critical_logs"), "128");
-    let distinct = "SELECT count(DISTINCT message) FROM infralogs.logs WHERE identifier <> 'infralogs-disk'";
-    assert_eq!(database.sql(distinct), ENTRIES.to_string());
+    let distinct = format!("SELECT count(DISTINCT message) FROM {schema}.logs WHERE identifier <> 'infralogs-disk'");
+    assert_eq!(database.sql(&distinct).trim(), ENTRIES.to_string());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{
     fmt::Write as _,
     io::Write as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 /// Writes `count` entries of one machine into `folder` and returns the file.
@@ -26,6 +26,57 @@ pub fn write(folder: &Path, host: &str, machine: u128, first: u64, count: u64) -
     writer.stdin.take().expect("its input").write_all(text.as_bytes()).expect("entries written");
     assert!(writer.wait().expect("it ends").success(), "systemd-journal-remote failed");
     file
+}
+
+/// Writes one journal bit by bit, as journald does: readers see it grow.
+pub struct Writer {
+    child: Child,
+    host: String,
+    machine: u128,
+    written: u64,
+}
+
+impl Writer {
+    /// A new file in `folder`.
+    pub fn new(folder: &Path, host: &str, machine: u128) -> Self {
+        let child = Command::new("/lib/systemd/systemd-journal-remote")
+            .arg("-o")
+            .arg(folder.join(format!("{host}.journal")))
+            .arg("-")
+            .stdin(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("systemd-journal-remote is installed");
+        Self { child, host: host.to_owned(), machine, written: 0 }
+    }
+
+    /// Writes so many further entries.
+    pub fn write(&mut self, count: u64) {
+        let mut text = String::new();
+        (0..count).for_each(|number| entry(&mut text, &self.host, self.machine, self.written + 1 + number));
+        self.written += count;
+        let pipe = self.child.stdin.as_mut().expect("its input");
+        pipe.write_all(text.as_bytes()).and_then(|()| pipe.flush()).expect("entries written");
+    }
+
+    /// How many were written.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Ends the file; how many entries it has.
+    pub fn finish(&mut self) -> u64 {
+        drop(self.child.stdin.take());
+        assert!(self.child.wait().expect("it ends").success(), "systemd-journal-remote failed");
+        self.written
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// One entry in export format; every tenth is a failed login, every seventh a critical one.

@@ -1,10 +1,10 @@
-//! Real parts for whole-line tests: journal files, the programs, a private MariaDB.
+//! Real parts for whole-line tests: journal files, the programs, a proxy.
 
 #![allow(dead_code, reason = "each test file uses the parts it needs")]
 
 pub mod journal;
-pub mod mariadb;
 pub mod program;
+pub mod proxy;
 
 use std::{
     net::TcpListener,

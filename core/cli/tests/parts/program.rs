@@ -5,6 +5,7 @@ use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::Once,
 };
 
 /// A running program; killed when dropped.
@@ -72,13 +73,18 @@ pub fn infralogs() -> PathBuf {
 
 /// The agent's binary, which belongs to another package: built if it is not there yet.
 pub fn agent() -> PathBuf {
+    static BUILT: Once = Once::new();
+    BUILT.call_once(build_agent);
+    infralogs().with_file_name("infralogs-agent")
+}
+
+fn build_agent() {
     let built = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--locked", "-p", "infralogs-agent", "--bin", "infralogs-agent"])
         .current_dir(repository())
         .status()
         .expect("cargo runs");
     assert!(built.success(), "the agent does not build");
-    infralogs().with_file_name("infralogs-agent")
 }
 
 /// Runs `infralogs` to its end.

@@ -1,0 +1,216 @@
+//! Everything is killed at any moment, and at the end nothing is missing and nothing is there twice.
+//!
+//! Real agents on journals that are being written, two collectors on one MariaDB behind a proxy, and a seed that says
+//! what breaks next: collectors, agents and the database die by `kill -9`, connections are cut, answers to COMMIT are
+//! lost, scripts change. Short in CI; longer or with another seed:
+//! `INFRALOGS_CHAOS_S=600 INFRALOGS_CHAOS_SEED=7 cargo test -p infralogs --test chaos -- --nocapture`
+
+mod parts;
+
+use infralogs_core::testing::mariadb::Server;
+use parts::{
+    copy_scripts, free_port, journal,
+    program::{Program, agent, infralogs, run, stdout},
+    proxy::{Mood, Proxy},
+};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+const HOSTS: [&str; 3] = ["web-1", "web-2", "db-1"];
+/// How long it goes on in CI.
+const CHAOS_S: u64 = 25;
+/// How often something happens.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// SplitMix64: the same seed breaks the same things.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % n
+    }
+}
+
+/// One machine: a journal that grows and the agent that serves it.
+struct Machine {
+    folder: PathBuf,
+    listen: String,
+    writer: journal::Writer,
+    agent: Option<Program>,
+}
+
+impl Machine {
+    fn new(top: &Path, host: &str, number: u128) -> Self {
+        let folder = top.join(host);
+        std::fs::create_dir(&folder).expect("a folder");
+        let writer = journal::Writer::new(&folder, host, 0x7777_0000 + number);
+        Self { folder, listen: format!("127.0.0.1:{}", free_port()), writer, agent: None }
+    }
+
+    fn start_agent(&mut self, top: &Path) {
+        let journal = self.folder.display().to_string();
+        let args = ["--journal", &journal, "--listen", &self.listen, "--token-file", "token"];
+        self.agent = Some(Program::start(&agent(), &args, top));
+    }
+}
+
+struct Chaos {
+    top: PathBuf,
+    machines: Vec<Machine>,
+    collectors: Vec<Option<Program>>,
+    database: Arc<Server>,
+    proxy: Proxy,
+    chance: Chance,
+    edits: u64,
+}
+
+impl Chaos {
+    /// The configuration of a store on this port.
+    fn configure(&self, name: &str, port: u16, schema: &str) {
+        let mut config =
+            format!("store: mysql://root@127.0.0.1:{port}/{schema}\nscripts: scripts\ninventories:\n  fleet:\n");
+        for (host, machine) in HOSTS.iter().zip(&self.machines) {
+            config += &format!("    - {{ name: {host}, url: \"http://{}\", token_file: token }}\n", machine.listen);
+        }
+        std::fs::write(self.top.join(name), config).expect("a configuration");
+    }
+
+    fn start_collector(&mut self, which: usize) {
+        let args = ["collect", "--config", "chaos.yaml"];
+        self.collectors[which] = Some(Program::start(&infralogs(), &args, &self.top));
+    }
+
+    /// Something breaks, or is mended.
+    fn happen(&mut self) -> String {
+        match self.chance.below(12) {
+            0..=2 => {
+                let which = self.chance.below(2) as usize;
+                self.collectors[which].take().into_iter().for_each(Program::kill);
+                self.start_collector(which);
+                format!("collector {which} killed and started")
+            }
+            3 | 4 => {
+                let which = self.chance.below(HOSTS.len() as u64) as usize;
+                let top = self.top.clone();
+                self.machines[which].agent.take().into_iter().for_each(Program::kill);
+                self.machines[which].start_agent(&top);
+                format!("agent {} killed and started", HOSTS[which])
+            }
+            5 | 6 => {
+                self.proxy.cut();
+                "all connections to the database cut".into()
+            }
+            7 | 8 => {
+                // Everything sent meanwhile is carried out, and nobody hears of it.
+                self.proxy.set(Mood::Deaf);
+                std::thread::sleep(Duration::from_millis(400));
+                self.proxy.cut();
+                self.proxy.set(Mood::Fair);
+                "answers of the database lost".into()
+            }
+            9 => {
+                let mood = if self.chance.below(2) == 0 { Mood::Slow } else { Mood::Fair };
+                self.proxy.set(mood);
+                format!("the way to the database is {mood:?}")
+            }
+            10 => {
+                self.edits += 1;
+                let file = self.top.join("scripts/parsers/failed_ssh.rhai");
+                let text = std::fs::read_to_string(&file).expect("a parser");
+                std::fs::write(file, format!("{text}// edit {}\n", self.edits)).expect("saved");
+                "a parser edited".into()
+            }
+            _ => {
+                self.database.kill();
+                std::thread::sleep(Duration::from_millis(self.chance.below(800)));
+                self.database.run();
+                "the database killed and started".into()
+            }
+        }
+    }
+}
+
+fn number_of(variable: &str, otherwise: u64) -> u64 {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+fn prepared(top: &Path, seed: u64) -> (Chaos, String) {
+    copy_scripts(top);
+    let schedule = "schedule(\"fleet\").targets(inventory(\"fleet\")).every(300.millis).limit(100).timeout(3.seconds).backoff(200.millis, 1.seconds);\n";
+    std::fs::write(top.join("scripts/schedules/fleet.rhai"), schedule).expect("a schedule");
+    std::fs::write(top.join("token"), "chaos-test-token-1\n").expect("a token");
+    let machines = HOSTS.iter().enumerate().map(|(number, host)| Machine::new(top, host, number as u128)).collect();
+    let database = Arc::new(Server::start(&[]));
+    let schema = database.database();
+    let proxy = Proxy::before(database.port());
+    let mut chaos = Chaos {
+        top: top.to_owned(),
+        machines,
+        collectors: vec![None, None],
+        database,
+        proxy,
+        chance: Chance(seed),
+        edits: 0,
+    };
+    chaos.configure("chaos.yaml", chaos.proxy.port(), &schema);
+    chaos.configure("calm.yaml", chaos.database.port(), &schema);
+    chaos.machines.iter_mut().for_each(|machine| machine.start_agent(top));
+    (0..2).for_each(|which| chaos.start_collector(which));
+    (chaos, schema)
+}
+
+#[test]
+fn nothing_is_missing_and_nothing_is_there_twice() {
+    let (seconds, seed) = (number_of("INFRALOGS_CHAOS_S", CHAOS_S), number_of("INFRALOGS_CHAOS_SEED", 1));
+    let folder = tempfile::tempdir().expect("a folder");
+    let top = folder.path();
+    let (mut chaos, schema) = prepared(top, seed);
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let begun = Instant::now();
+    while Instant::now() < end {
+        for machine in &mut chaos.machines {
+            machine.writer.write(20 + chaos.chance.below(60));
+        }
+        let what = chaos.happen();
+        println!("{:>6.1} s  {what}", begun.elapsed().as_secs_f32());
+        std::thread::sleep(PAUSE);
+    }
+    // What was stored by the collectors under chaos, before calm returns.
+    let stormy: u64 =
+        chaos.database.sql(&format!("SELECT count(*) FROM {schema}.logs")).trim().parse().expect("a number");
+    chaos.collectors.drain(..).flatten().for_each(Program::kill);
+    let written: u64 = chaos.machines.iter_mut().map(|machine| machine.writer.finish()).sum();
+    println!("seed {seed}: {written} entries written, {stormy} stored while everything broke");
+    for machine in &mut chaos.machines {
+        machine.agent.take().into_iter().for_each(Program::kill);
+        machine.start_agent(top);
+        machine.agent.as_mut().expect("an agent").wait_for(&machine.listen);
+    }
+    stdout(run(&["collect", "--config", "calm.yaml", "--once"], top));
+
+    let ask = |sql: &str| chaos.database.sql(sql).trim().to_owned();
+    for (host, machine) in HOSTS.iter().zip(&chaos.machines) {
+        let journal = journal::messages(&machine.folder);
+        assert_eq!(journal.len() as u64, machine.writer.written(), "each message of {host} is unlike the others");
+        let rows =
+            ask(&format!("SELECT message FROM {schema}.logs WHERE host = '{host}' AND identifier <> 'infralogs-disk'"));
+        let stored: Vec<String> = rows.lines().map(str::to_owned).collect();
+        let distinct: BTreeSet<String> = stored.iter().cloned().collect();
+        let missing = journal.difference(&distinct).take(5).collect::<Vec<_>>();
+        assert!(missing.is_empty(), "seed {seed}: missing of {host}: {missing:?} and maybe more");
+        assert_eq!(stored.len(), distinct.len(), "seed {seed}: entries of {host} are there twice");
+        let logins = journal.iter().filter(|message| message.starts_with("Failed password")).count();
+        let rows = ask(&format!("SELECT count(*) FROM {schema}.failed_ssh WHERE host = '{host}'"));
+        assert_eq!(rows, logins.to_string(), "seed {seed}: parsed rows of {host}, as often as their entries");
+    }
+    assert!(stormy > 0 && written > seconds * 20, "something happened at all");
+    assert_eq!(ask(&format!("SELECT count(*) FROM {schema}.gaps")), "0", "nothing was lost on the machines");
+}
