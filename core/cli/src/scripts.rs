@@ -4,6 +4,7 @@ use infralogs_core::{
     Kind, Result,
     definitions::Definitions,
     plugin::Store,
+    query::Query,
     script::{Reload, Scripts},
 };
 use std::{io::IsTerminal, path::PathBuf, sync::Arc};
@@ -18,6 +19,12 @@ pub fn open(roots: &[PathBuf]) -> Option<Arc<Scripts>> {
             None
         }
     }
+}
+
+/// Loads the scripts and a question typed beside them; mistakes are drawn on standard error.
+pub fn ask(roots: &[PathBuf], question: &str) -> Option<(Arc<Definitions>, Query)> {
+    let asked = infralogs_core::script::ask(roots, question);
+    asked.map_err(|rejected| eprintln!("{}", rejected.draw(std::io::stderr().is_terminal()))).ok()
 }
 
 /// Watches the scripts from now on. Where there is a store to write to, its tables are made before a generation

@@ -29,6 +29,11 @@ impl Leases {
         Self { store, owner, held: HashMap::new() }
     }
 
+    /// Who this collector is to the store.
+    pub(super) fn owner(&self) -> &str {
+        &self.owner
+    }
+
     /// Those of the polls that are ours to do now.
     pub(super) async fn claim(&mut self, polls: &[PollKey], now: Time) -> Result<BTreeSet<PollKey>> {
         let held = |key: &&PollKey| self.held.get(*key).is_some_and(|at| now < at.plus(RENEW_AFTER));

@@ -3,6 +3,7 @@
 //! Outside events never act here directly: each tick looks at what the scripts and inventories want now and at
 //! what is due, and starts that. Everything that must survive is in the store.
 
+mod beat;
 mod fleet;
 mod lease;
 mod poll;
@@ -79,6 +80,7 @@ impl Collector {
     pub async fn run(&self, mut stop: watch::Receiver<bool>) -> Result<()> {
         let mut running = Running::new(Leases::new(self.store.clone()));
         let mut flight: JoinSet<Finished> = JoinSet::new();
+        let beating = tokio::spawn(beat::every_second(self.store.clone(), running.leases.owner().to_owned()));
         let (mut inventory_at, mut retain_at) = (Time(i64::MIN), Time(i64::MIN));
         while !*stop.borrow() {
             let now = Time::now();
@@ -102,6 +104,7 @@ impl Collector {
         while let Some(done) = flight.join_next().await {
             self.finish(&mut running, done);
         }
+        beating.abort();
         running.leases.release().await
     }
 

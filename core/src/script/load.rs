@@ -8,10 +8,13 @@ use super::{
     problem::{Problem, Rejected},
     run::{self, Compiled},
     sheet::Drafts,
-    source::Sources,
+    source::{File, Sources},
 };
-use crate::definitions::Definitions;
+use crate::{definitions::Definitions, query::Query};
 use std::{path::PathBuf, sync::Arc, thread};
+
+/// The dashboard that a typed question becomes.
+const ASKED: &str = "typed-question";
 
 /// Loads everything below the roots, checks it, runs every example. A root is a folder, or one script.
 /// Blocks: it reads files and runs scripts, on a thread with a stack of its own.
@@ -52,5 +55,22 @@ fn load_here(sources: &Sources) -> Result<Arc<Definitions>, Rejected> {
     match check::assemble(drafts, atlas) {
         Ok(definitions) => Ok(Arc::new(Definitions { hash, files, ..definitions })),
         Err(problems) => Err(Rejected::new(hash, problems)),
+    }
+}
+
+/// Loads everything below the roots and one question beside it, as a person types it: `logs.last(1.hours).count(host)`.
+pub fn ask(roots: &[PathBuf], question: &str) -> Result<(Arc<Definitions>, Query), Rejected> {
+    let before = format!("dashboard(\"{ASKED}\").row([table(\"answer\",\n");
+    let mut sources = Sources::read(roots);
+    sources.files.push(File::typed("query", format!("{before}{question}\n)]);")));
+    let definitions = load_from(&sources)?;
+    let dashboard = definitions.dashboard(ASKED);
+    let panel = dashboard.and_then(|dashboard| dashboard.rows.first()?.first());
+    match panel.and_then(|panel| panel.query.clone()) {
+        Some(query) => Ok((definitions, query)),
+        None => {
+            let problem = Problem::file("query", "this asks nothing").help("write `logs.count()`");
+            Err(Rejected::new(definitions.hash.clone(), vec![problem]))
+        }
     }
 }

@@ -23,6 +23,6 @@ mod trouble;
 mod watch;
 
 pub use live::{Change, Gate, Reload, Scripts};
-pub use load::load;
+pub use load::{ask, load};
 pub use manual::{FUNCTIONS, Function};
 pub use problem::{Problem, Rejected};

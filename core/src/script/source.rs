@@ -29,6 +29,12 @@ pub(super) struct File {
 }
 
 impl File {
+    /// Text that stands in no file.
+    pub fn typed(shown: &str, text: String) -> Arc<Self> {
+        let hash = hex(&Sha256::digest(&text)[..8]).into();
+        Arc::new(Self { shown: shown.into(), path: format!("{shown}.rhai"), text, hash, outside: false })
+    }
+
     /// The name a library is imported by, if this is one: `palette` for `lib/palette.rhai` and `lib.palette.rhai`.
     pub fn library(&self) -> Option<String> {
         let stem = self.path.strip_suffix(".rhai")?;

@@ -5,7 +5,9 @@ mod collect;
 mod completions;
 mod dry_run;
 mod health;
+mod migrate;
 mod plugins;
+mod query;
 mod render;
 mod serve;
 mod up;
@@ -26,6 +28,10 @@ pub enum Command {
     DryRun(dry_run::Args),
     /// Loads all scripts and says everything that is wrong with them
     Check(check::Args),
+    /// Asks the store in the language of dashboards
+    Query(query::Args),
+    /// Makes or upgrades the store's tables
+    Migrate(migrate::Args),
     /// Writes a dashboard to a file
     Render(render::Args),
     /// Asks a running infralogs how it is (for container health checks)
@@ -45,6 +51,8 @@ impl Command {
             Self::Serve(args) => args.run().await,
             Self::DryRun(args) => args.run(),
             Self::Check(args) => args.run(),
+            Self::Query(args) => args.run().await,
+            Self::Migrate(args) => args.run().await,
             Self::Render(args) => args.run().await,
             Self::Health(args) => args.run().await,
             Self::Plugins(args) => args.run(),

@@ -1,0 +1,30 @@
+//! `infralogs migrate`: makes or upgrades the store's tables, which collectors else do when they start.
+
+use crate::{connect, scripts};
+use infralogs_core::{Error, Result, config::Config};
+use std::{path::PathBuf, process::ExitCode};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = "infralogs.yaml")]
+    config: PathBuf,
+}
+
+impl Args {
+    pub async fn run(self) -> Result<ExitCode> {
+        let config = Config::load(&self.config)?;
+        let store = connect::store(&config.store)?;
+        let Some(scripts) = scripts::open(&config.scripts) else { return Ok(ExitCode::from(2)) };
+        let definitions = scripts.current();
+        let (name, tables) = (store.name(), definitions.tables.clone());
+        let migrated = tokio::task::spawn_blocking(move || {
+            store.migrate()?;
+            store.prepare(&tables)
+        });
+        migrated.await.map_err(|_| Error::failed("migrating stopped in the middle"))??;
+        let names: Vec<&str> = definitions.tables.iter().map(|table| table.name.as_str()).collect();
+        println!("{name} has all tables of this program and of the scripts: {}", names.join(", "));
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,154 @@
+//! `infralogs query`: asks the store in the language of dashboards, from a terminal.
+
+use crate::{
+    connect,
+    output::{self, Output},
+    scripts,
+};
+use infralogs_core::{
+    Error, Result,
+    config::{Config, StoreConfig},
+    plugin::Store,
+    query::{Frame, ROWS_MAX},
+    table::Rows,
+    time::{Time, Window, parse_span},
+};
+use std::{
+    io::{self, IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+/// How long `--fresh` waits for the replica.
+const FRESH_WAIT: Duration = Duration::from_secs(30);
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The question: logs.where(level >= "error").last(6.hours).count(host)
+    query: String,
+    /// Scripts and store as this file says
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The folder `infralogs up` keeps its store in
+    #[arg(long, value_name = "DIR", default_value = "data", conflicts_with = "config")]
+    data: PathBuf,
+    /// A folder with scripts; may be given several times
+    #[arg(long = "scripts", value_name = "DIR", conflicts_with = "config")]
+    scripts: Vec<PathBuf>,
+    /// How far back to look where the question does not say
+    #[arg(long, value_name = "SPAN", default_value = "1h")]
+    last: String,
+    /// How the answer is printed
+    #[arg(long, value_enum, default_value = "table")]
+    output: Output,
+    /// The most rows printed
+    #[arg(long, value_name = "ROWS", default_value_t = 1_000)]
+    limit: usize,
+    /// The longest it may take
+    #[arg(long, value_name = "SPAN", default_value = "30s")]
+    timeout: String,
+    /// Print the SQL and where the numbers come from, and ask nothing
+    #[arg(long, visible_alias = "explain")]
+    sql: bool,
+    /// Read from a replica only once it has everything that is in the primary now
+    #[arg(long)]
+    fresh: bool,
+}
+
+impl Args {
+    pub async fn run(self) -> Result<ExitCode> {
+        let (roots, write, read) = self.places()?;
+        let (last, timeout) = (parse_span(&self.last)?, parse_span(&self.timeout)?);
+        let Some((definitions, query)) = scripts::ask(&roots, &self.query) else { return Ok(ExitCode::from(2)) };
+        let Some(table) = definitions.table(&query.table).cloned() else {
+            return Err(Error::invalid(format!("no parser writes a table `{}`", query.table)));
+        };
+        let now = Time::now();
+        let timeout_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+        let frame = Frame { window: Window { from: now.minus(last), to: now }, zone_s: 0, timeout_ms };
+        let store = connect::store(read.as_ref().unwrap_or(&write))?;
+        let (sql, fresh, said) = (self.sql, self.fresh.then_some(write), query.last.is_none());
+        let answer = tokio::task::spawn_blocking(move || {
+            if sql {
+                return store.explain(&query, &table, &frame).map(Err);
+            }
+            if let Some(primary) = fresh {
+                wait(&*store, &connect::store(&primary)?)?;
+            }
+            store.query(&query, &table, &frame).map(Ok)
+        });
+        let answer = answer.await.map_err(|_| Error::failed("the store stopped in the middle of the query"))??;
+        match answer {
+            Err(explained) => println!("-- reads {}\n{}", explained.reads, explained.sql),
+            Ok(rows) => {
+                if said && io::stderr().is_terminal() {
+                    eprintln!("of the last {}; ask for more with .last(…) or --last", self.last);
+                }
+                self.print(&rows)?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Script folders, where rows are written, and where they are read if elsewhere.
+    fn places(&self) -> Result<(Vec<PathBuf>, StoreConfig, Option<StoreConfig>)> {
+        if let Some(path) = &self.config {
+            let config = Config::load(path)?;
+            return Ok((config.scripts, config.store, config.read));
+        }
+        let roots = connect::roots(&self.scripts, None)?;
+        Ok((roots.clone(), Config::built_in(roots, &self.data)?.store, None))
+    }
+
+    fn print(&self, rows: &Rows) -> Result<()> {
+        let shown = rows.len().min(self.limit);
+        match write_rows(rows, shown, self.output) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                return Err(Error::failed("cannot write the answer").because(error));
+            }
+            _ => {}
+        }
+        if shown < rows.len() {
+            eprintln!("{shown} of {} rows; print more with --limit {}", rows.len(), rows.len());
+        } else if rows.len() >= ROWS_MAX {
+            eprintln!("cut at {ROWS_MAX} rows; ask for a shorter time or fewer records");
+        }
+        Ok(())
+    }
+}
+
+/// Until the replica has what the primary has now.
+fn wait(replica: &dyn Store, primary: &Arc<dyn Store>) -> Result<()> {
+    let Some(position) = primary.position()? else { return Ok(()) };
+    if replica.wait_for(&position, FRESH_WAIT)? {
+        return Ok(());
+    }
+    let what = format!("the replica did not catch up within {} s", FRESH_WAIT.as_secs());
+    Err(Error::unavailable(what).at(replica.name()).help("leave out --fresh, or look at its replication"))
+}
+
+fn write_rows(rows: &Rows, shown: usize, output: Output) -> io::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let columns = || rows.defs.iter().zip(&rows.columns);
+    let cells = |row: usize| columns().map(move |(def, column)| output::cell(&column.get(row), def.kind));
+    let names: Vec<&str> = rows.defs.iter().map(|def| def.name.as_str()).collect();
+    match output {
+        Output::Table => writeln!(out, "{}", output::table(&names, (0..shown).map(|row| cells(row).collect())))?,
+        Output::Csv => {
+            writeln!(out, "{}", names.iter().map(|name| output::csv(name)).collect::<Vec<_>>().join(","))?;
+            for row in 0..shown {
+                writeln!(out, "{}", cells(row).map(|cell| output::csv(&cell)).collect::<Vec<_>>().join(","))?;
+            }
+        }
+        Output::Json => {
+            for row in 0..shown {
+                let values =
+                    columns().map(|(def, column)| (def.name.clone(), output::json(&column.get(row), def.kind)));
+                writeln!(out, "{}", serde_json::Value::Object(values.collect()))?;
+            }
+        }
+    }
+    out.flush()
+}
