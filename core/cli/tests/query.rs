@@ -2,9 +2,9 @@
 
 mod parts;
 
+use infralogs_core::testing::mariadb::Server;
 use parts::{
     copy_scripts,
-    mariadb::MariaDb,
     program::{run, stdout},
 };
 use std::path::Path;
@@ -55,8 +55,8 @@ fn sqlite_answers() {
 #[test]
 fn mariadb_answers() {
     let folder = tempfile::tempdir().expect("a folder");
-    let server = MariaDb::start(folder.path());
-    answers(folder.path(), &server.url());
+    let server = Server::start(&[]);
+    answers(folder.path(), &server.url(&server.database()));
 }
 
 #[test]
