@@ -8,7 +8,9 @@ mod ops;
 mod output;
 mod plugins;
 mod scripts;
+mod sketch;
 mod stop;
+mod subpath;
 
 use clap::Parser;
 use infralogs_core::Kind;

@@ -38,8 +38,8 @@ struct Open {
     lines: usize,
 }
 
-/// Joins what the seat's parser selects.
-pub(super) fn join(seat: &Seat, lines: &Lines, wanted: &Wanted, entries: &Entries, now: Time) -> Joined {
+/// Joins what the seat's parser selects, or without `select` everything.
+pub(super) fn join(seat: &Seat, lines: &Lines, wanted: &Wanted, entries: &Entries, select: bool, now: Time) -> Joined {
     let mut work = Work::new(&seat.parser.program, now);
     let mut found = Found::default();
     let mut open: HashMap<[Option<&[u8]>; 4], Open> = HashMap::new();
@@ -49,7 +49,7 @@ pub(super) fn join(seat: &Seat, lines: &Lines, wanted: &Wanted, entries: &Entrie
     for (index, entry) in entries.iter().enumerate() {
         wanted.find(&entry, &mut found);
         let of = Of { entry: &entry, found: &found, reads: &seat.reads };
-        if !seat.parser.selects(of, &mut work) {
+        if select && !seat.parser.selects(of, &mut work) {
             continue;
         }
         let bytes = seat.reads.input.bytes(&found).unwrap_or_default();

@@ -29,6 +29,23 @@ impl Parser {
         self.run_on(entry, now, false)
     }
 
+    /// Runs on every entry of a file; where lines are joined, on what they make. Gives the number of each record's
+    /// first entry and what became of it. Without `select` it runs as if `.from` wanted every entry.
+    pub fn run_file(self: &Arc<Self>, entries: &Entries, select: bool, now: Time) -> Vec<(usize, Outcome)> {
+        if self.program.lines.is_none() {
+            let run = |(index, entry): (usize, Entry<'_>)| (index, self.run_on(&entry, now, select));
+            return entries.iter().enumerate().map(run).collect();
+        }
+        let records = super::plan::joined(self, entries, select, now);
+        let run = |(first, text): &(usize, String)| {
+            let mut found = Found::default();
+            let entry = entries.get(*first);
+            self.program.wanted.find(&entry, &mut found);
+            (*first, self.run_text_of(text, &entry, &found, now, false))
+        };
+        records.iter().map(run).collect()
+    }
+
     /// Runs on a text as if it were the input of an entry that `.from` wants.
     pub fn run_text(&self, text: &str, now: Time) -> Outcome {
         let entries = self.entry_of(text, now);
@@ -71,13 +88,18 @@ impl Parser {
         self.program.wanted.find(entry, &mut found);
         let of = Of { entry, found: &found, reads: &self.program.reads };
         let text = String::from_utf8_lossy(of.reads.input.bytes(&found).unwrap_or_default());
+        self.run_text_of(&text, entry, &found, now, ask_from)
+    }
+
+    fn run_text_of(&self, text: &str, entry: &Entry<'_>, found: &Found<'_>, now: Time, ask_from: bool) -> Outcome {
+        let of = Of { entry, found, reads: &self.program.reads };
         let mut work = Work::new(&self.program, now);
         if !self.selects(of, &mut work) && ask_from {
             return Outcome::Unselected;
         }
-        match self.record(&text, of, &mut work) {
+        match self.record(text, of, &mut work) {
             Verdict::Row => Outcome::Matched(self.row(&work)),
-            Verdict::Unmatched(nth, miss) => Outcome::Unmatched(self.unmatched(nth, miss, &text)),
+            Verdict::Unmatched(nth, miss) => Outcome::Unmatched(self.unmatched(nth, miss, text)),
             Verdict::Dropped(step) => Outcome::Dropped(self.step_name(step)),
             Verdict::Failed(reason) | Verdict::Cut(reason) => Outcome::Failed(reason),
         }

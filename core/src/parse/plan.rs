@@ -38,7 +38,7 @@ impl Plan {
     pub fn run(&self, entries: &Entries, now: Time) -> Parsed {
         let join = |seat: &Seat| {
             let lines = seat.parser.program.lines.as_ref()?;
-            Some(lines::join(seat, lines, &self.wanted, entries, now))
+            Some(lines::join(seat, lines, &self.wanted, entries, true, now))
         };
         let joined: Vec<Option<Joined>> = self.seats.iter().map(join).collect();
         let mut desks: Vec<Desk<'_>> = self.seats.iter().map(|seat| Desk::new(seat, now)).collect();
@@ -58,6 +58,15 @@ impl Plan {
         }
         finish(desks)
     }
+}
+
+/// The joined records of one parser: the number of the first entry and the text.
+pub(super) fn joined(parser: &Arc<Parser>, entries: &Entries, select: bool, now: Time) -> Vec<(usize, String)> {
+    let mut wanted = Wanted::default();
+    let seat = Seat { parser: parser.clone(), reads: moved(parser, &mut wanted) };
+    let Some(own) = &seat.parser.program.lines else { return Vec::new() };
+    let joined = lines::join(&seat, own, &wanted, entries, select, now);
+    joined.records().map(|(first, _, text)| (first as usize, text.to_owned())).collect()
 }
 
 /// What the desks have done, put together.

@@ -7,6 +7,7 @@ mod api;
 mod atlas;
 mod check;
 mod closure;
+mod editor;
 mod engine;
 mod library;
 mod limits;
@@ -22,6 +23,7 @@ mod source;
 mod trouble;
 mod watch;
 
+pub use editor::{definition_files, expression};
 pub use live::{Change, Gate, Reload, Scripts};
 pub use load::{ask, load};
 pub use manual::{FUNCTIONS, Function};

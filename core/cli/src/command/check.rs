@@ -28,6 +28,14 @@ enum Listing {
 impl Args {
     pub fn run(self) -> Result<ExitCode> {
         let roots = connect::roots(&self.scripts, self.config.as_deref())?;
+        let fixed = crate::subpath::among(&roots);
+        for path in &fixed {
+            eprintln!(
+                "warning: {} is a subPath mount, which never follows its ConfigMap: edits will not arrive\n  \
+                 help: mount the whole volume as a folder",
+                path.display()
+            );
+        }
         let definitions = match infralogs_core::script::load(&roots) {
             Ok(definitions) => definitions,
             Err(rejected) => {
@@ -41,7 +49,10 @@ impl Args {
         match self.output {
             Listing::Table => list(&definitions),
             Listing::Json => {
-                println!("{}", json!({ "ok": true, "hash": definitions.hash, "definitions": places(&definitions) }))
+                println!(
+                    "{}",
+                    json!({ "ok": true, "hash": definitions.hash, "fixed_mounts": fixed, "definitions": places(&definitions) })
+                )
             }
         }
         Ok(ExitCode::SUCCESS)

@@ -3,13 +3,17 @@
 mod check;
 mod collect;
 mod completions;
+mod definitions;
 mod dry_run;
 mod health;
 mod migrate;
+mod new;
 mod plugins;
 mod query;
 mod render;
+mod repl;
 mod serve;
+mod test;
 mod up;
 
 use clap::Subcommand;
@@ -32,6 +36,14 @@ pub enum Command {
     Query(query::Args),
     /// Makes or upgrades the store's tables
     Migrate(migrate::Args),
+    /// Runs the examples and case files of all scripts
+    Test(test::Args),
+    /// Writes a first parser from sample lines
+    New(new::Args),
+    /// Evaluates expressions on a sample record
+    Repl(repl::Args),
+    /// Writes definition files of the script language for editors
+    Definitions(definitions::Args),
     /// Writes a dashboard to a file
     Render(render::Args),
     /// Asks a running infralogs how it is (for container health checks)
@@ -49,10 +61,14 @@ impl Command {
             Self::Up(args) => args.run().await,
             Self::Collect(args) => args.run().await,
             Self::Serve(args) => args.run().await,
-            Self::DryRun(args) => args.run(),
+            Self::DryRun(args) => args.run().await,
             Self::Check(args) => args.run(),
             Self::Query(args) => args.run().await,
             Self::Migrate(args) => args.run().await,
+            Self::Test(args) => args.run(),
+            Self::New(args) => args.run(),
+            Self::Repl(args) => args.run(),
+            Self::Definitions(args) => args.run(),
             Self::Render(args) => args.run().await,
             Self::Health(args) => args.run().await,
             Self::Plugins(args) => args.run(),
