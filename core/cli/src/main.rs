@@ -6,6 +6,7 @@ mod local;
 mod logging;
 mod ops;
 mod output;
+mod place;
 mod plugins;
 mod scripts;
 mod sketch;

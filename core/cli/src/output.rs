@@ -58,11 +58,13 @@ pub fn cell(value: &Value<'_>, kind: ColumnType) -> String {
         (Value::Bool(b), _) => b.to_string(),
         (Value::Int(i), _) => i.to_string(),
         (Value::Float(f), _) => f.to_string(),
-        (Value::Text(text), _) => text
-            .chars()
-            .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
-            .collect(),
+        (Value::Text(text), _) => plain(text),
     }
+}
+
+/// Text for a terminal: control characters are shown, never obeyed.
+pub fn plain(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
 }
 
 /// A value for machines. Times are RFC 3339, so that they can be read back.

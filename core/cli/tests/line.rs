@@ -120,3 +120,35 @@ fn killing_the_collector_at_any_moment_loses_and_repeats_nothing() {
         "parsed rows as often as their entries"
     );
 }
+
+#[test]
+fn the_terminal_shows_the_fleet_its_newest_entries_and_its_account() {
+    let machine = Machine::start("sqlite://data/infralogs.db");
+    machine.collect_once();
+    let ask = |args: &[&str]| run(&[args, &["--config", "infralogs.yaml"]].concat(), machine.path());
+
+    let status = stdout(ask(&["status", "--late", "1h"]));
+    assert!(status.contains("web-1") && status.contains("1 of 1 machines up"), "{status}");
+    let late = ask(&["status", "--late", "1ms", "--output", "json"]);
+    let said: serde_json::Value = serde_json::from_slice(&late.stdout).expect("one object");
+    assert_eq!((&said["host"], &said["lost"]), (&"web-1".into(), &0.into()));
+    assert_eq!(late.status.code(), Some(i32::from(said["state"] != "up")), "the exit code says it too");
+
+    // The entries' time is some months ago or ahead.
+    let condition = "message.starts_with(\"Failed password\") & pid >= 300";
+    let lines = stdout(ask(&["tail", "-n", "5", "--last", "5000d", "--where", condition]));
+    assert_eq!(lines.lines().count(), 5, "{lines}");
+    assert!(
+        lines
+            .lines()
+            .last()
+            .is_some_and(|line| line.contains("web-1 sshd info Failed password for invalid user u1000"))
+    );
+    let wrong = ask(&["tail", "--where", "mesage == \"x\""]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("did you mean `message`?"));
+
+    let audit = stdout(ask(&["audit", "--output", "csv"]));
+    let account: Vec<&str> = audit.lines().nth(1).expect("one machine").split(',').collect();
+    assert_eq!((account[0], &account[2..]), ("web-1", &["1000", "1000", "0", "0", "0", "0"][..]), "{audit}");
+}

@@ -1,5 +1,6 @@
 //! The command list. Each command is one file: what may be typed and what it does.
 
+mod audit;
 mod check;
 mod collect;
 mod completions;
@@ -13,6 +14,8 @@ mod query;
 mod render;
 mod repl;
 mod serve;
+mod status;
+mod tail;
 mod test;
 mod up;
 
@@ -34,6 +37,12 @@ pub enum Command {
     Check(check::Args),
     /// Asks the store in the language of dashboards
     Query(query::Args),
+    /// Shows every machine: when it last answered, what it lost, what is wrong with it
+    Status(status::Args),
+    /// Prints the newest entries of the fleet, and those that follow
+    Tail(tail::Args),
+    /// Counts per machine: what was written, stored, dropped by rule and lost
+    Audit(audit::Args),
     /// Makes or upgrades the store's tables
     Migrate(migrate::Args),
     /// Runs the examples and case files of all scripts
@@ -64,6 +73,9 @@ impl Command {
             Self::DryRun(args) => args.run().await,
             Self::Check(args) => args.run(),
             Self::Query(args) => args.run().await,
+            Self::Status(args) => args.run().await,
+            Self::Tail(args) => args.run().await,
+            Self::Audit(args) => args.run().await,
             Self::Migrate(args) => args.run().await,
             Self::Test(args) => args.run(),
             Self::New(args) => args.run(),

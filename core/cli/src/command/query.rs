@@ -3,11 +3,11 @@
 use crate::{
     connect,
     output::{self, Output},
+    place::{Place, Places},
     scripts,
 };
 use infralogs_core::{
     Error, Result,
-    config::{Config, StoreConfig},
     plugin::Store,
     query::{Frame, ROWS_MAX},
     table::Rows,
@@ -15,7 +15,6 @@ use infralogs_core::{
 };
 use std::{
     io::{self, IsTerminal, Write},
-    path::PathBuf,
     process::ExitCode,
     sync::Arc,
     time::Duration,
@@ -28,15 +27,6 @@ const FRESH_WAIT: Duration = Duration::from_secs(30);
 pub struct Args {
     /// The question: logs.where(level >= "error").last(6.hours).count(host)
     query: String,
-    /// Scripts and store as this file says
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The folder `infralogs up` keeps its store in
-    #[arg(long, value_name = "DIR", default_value = "data", conflicts_with = "config")]
-    data: PathBuf,
-    /// A folder with scripts; may be given several times
-    #[arg(long = "scripts", value_name = "DIR", conflicts_with = "config")]
-    scripts: Vec<PathBuf>,
     /// How far back to look where the question does not say
     #[arg(long, value_name = "SPAN", default_value = "1h")]
     last: String,
@@ -55,11 +45,13 @@ pub struct Args {
     /// Read from a replica only once it has everything that is in the primary now
     #[arg(long)]
     fresh: bool,
+    #[command(flatten)]
+    place: Place,
 }
 
 impl Args {
     pub async fn run(self) -> Result<ExitCode> {
-        let (roots, write, read) = self.places()?;
+        let Places { roots, write, read } = self.place.find()?;
         let (last, timeout) = (parse_span(&self.last)?, parse_span(&self.timeout)?);
         let Some((definitions, query)) = scripts::ask(&roots, &self.query) else { return Ok(ExitCode::from(2)) };
         let Some(table) = definitions.table(&query.table).cloned() else {
@@ -90,16 +82,6 @@ impl Args {
             }
         }
         Ok(ExitCode::SUCCESS)
-    }
-
-    /// Script folders, where rows are written, and where they are read if elsewhere.
-    fn places(&self) -> Result<(Vec<PathBuf>, StoreConfig, Option<StoreConfig>)> {
-        if let Some(path) = &self.config {
-            let config = Config::load(path)?;
-            return Ok((config.scripts, config.store, config.read));
-        }
-        let roots = connect::roots(&self.scripts, None)?;
-        Ok((roots.clone(), Config::built_in(roots, &self.data)?.store, None))
     }
 
     fn print(&self, rows: &Rows) -> Result<()> {

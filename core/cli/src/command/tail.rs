@@ -1,0 +1,126 @@
+//! `infralogs tail`: the newest entries of the whole fleet, one line each, and those that follow.
+
+use crate::{
+    output,
+    place::{self, Place, answer},
+};
+use infralogs_core::{
+    Result,
+    query::{Query, Shape},
+    table::{Rows, TableDef},
+    time::{Time, Window, parse_span},
+};
+use std::{
+    collections::BTreeMap,
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+/// How often it looks for new entries.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Entries may be stored this much later than others of the same time, and are still shown.
+const LATE: Duration = Duration::from_secs(120);
+/// The most entries taken at one look.
+const LOOK_ENTRIES_MAX: usize = 5_000;
+/// What is read of each entry.
+const COLUMNS: [&str; 8] = ["time", "host", "service", "level", "message", "machine", "seqnum_id", "seqnum"];
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Only entries for which this is true: level >= "error" & host == "web-1"
+    #[arg(long = "where", value_name = "CONDITION")]
+    condition: Option<String>,
+    /// How many of the newest entries are shown first
+    #[arg(short = 'n', long, value_name = "ENTRIES", default_value_t = 50)]
+    entries: usize,
+    /// How far back these may lie
+    #[arg(long, value_name = "SPAN", default_value = "1d")]
+    last: String,
+    /// Go on with what is stored from now on, until Ctrl-C
+    #[arg(short, long)]
+    follow: bool,
+    /// One object a line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Which entries were shown, by their key, with their time.
+type Shown = BTreeMap<(String, String, i64), i64>;
+
+impl Args {
+    pub async fn run(self) -> Result<ExitCode> {
+        let places = self.place.find()?;
+        let condition = self.condition.as_ref().map(|condition| format!(".where({condition})")).unwrap_or_default();
+        let Some((query, table)) = places.ask(&format!("logs{condition}.latest({})", self.entries.max(1)))? else {
+            return Ok(ExitCode::from(2));
+        };
+        let store = places.store()?;
+        let mut shown = Shown::new();
+        let now = Time::now();
+        let window = Window { from: now.minus(parse_span(&self.last)?), to: now.plus(LATE) };
+        let (mut query, table): (Query, Arc<TableDef>) = (query, table);
+        query.shape = latest(self.entries.clamp(1, LOOK_ENTRIES_MAX));
+        let rows = answer(&store, &query, &table, window).await?;
+        if self.print(&rows, &mut shown).is_err() || !self.follow {
+            return Ok(ExitCode::SUCCESS);
+        }
+        query.shape = latest(LOOK_ENTRIES_MAX);
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let now = Time::now();
+            let window = Window { from: now.minus(LATE), to: now.plus(LATE) };
+            match answer(&store, &query, &table, window).await {
+                Ok(rows) if self.print(&rows, &mut shown).is_err() => return Ok(ExitCode::SUCCESS),
+                Ok(_) => {}
+                Err(error) => tracing::warn!("{error}"),
+            }
+            shown.retain(|_, time| *time >= window.from.0);
+        }
+    }
+
+    /// Prints what was not shown yet, oldest first. An error: nobody reads any more.
+    fn print(&self, rows: &Rows, shown: &mut Shown) -> io::Result<()> {
+        let colour = io::stdout().is_terminal();
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        for row in (0..rows.len()).rev() {
+            let text = |name: &str| place::text(rows, name, row);
+            let int = |name: &str| place::int(rows, name, row).unwrap_or(0);
+            let time = int("time");
+            if shown.insert((text("machine"), text("seqnum_id"), int("seqnum")), time).is_some() {
+                continue;
+            }
+            let cell = |name: &str| output::plain(&text(name));
+            let (host, service, level, message) = (cell("host"), cell("service"), cell("level"), cell("message"));
+            let time = Time(time).to_string();
+            if self.json {
+                let line = serde_json::json!({
+                    "time": time, "host": text("host"), "service": text("service"), "level": text("level"),
+                    "message": text("message"),
+                });
+                writeln!(out, "{line}")?;
+                continue;
+            }
+            let (tint, off) = if colour { (tint(&level), "\x1b[0m") } else { ("", "") };
+            let at = time.get(..23).unwrap_or(&time).replace('T', " ");
+            writeln!(out, "{at} {host} {service} {tint}{level}{off} {message}")?;
+        }
+        out.flush()
+    }
+}
+
+fn latest(limit: usize) -> Shape {
+    Shape::Latest { columns: COLUMNS.map(Arc::from).to_vec(), limit }
+}
+
+fn tint(level: &str) -> &'static str {
+    match level {
+        "emerg" | "alert" | "critical" | "error" => "\x1b[31m",
+        "warning" => "\x1b[33m",
+        "debug" => "\x1b[2m",
+        _ => "",
+    }
+}
