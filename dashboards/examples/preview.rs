@@ -6,7 +6,7 @@ use infralogs_core::{
     plugin::{Build, Settings},
     script::Scripts,
 };
-use infralogs_dashboards::{Dashboards, Layouts, Preview};
+use infralogs_dashboards::{Access, Dashboards, Layouts, Preview};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -21,7 +21,13 @@ async fn main() -> Result<()> {
     let Build::Renderer(build) = infralogs_bokeh::PLUGIN.build else {
         unreachable!("the plugin `bokeh` is a renderer")
     };
-    let app = Dashboards { layouts, store: Arc::new(Preview), renderer: build(&Settings::default())? }.app();
+    let app = Dashboards {
+        layouts,
+        store: Arc::new(Preview),
+        renderer: build(&Settings::default())?,
+        access: Access::open(),
+    }
+    .app();
     let listener = infralogs_http::bind(&address).await?;
     println!("http://{address}");
     let (_running, stop) = watch::channel(false);

@@ -3,6 +3,7 @@
 //! A request names a view (see [`infralogs_core::view`]). All tabs with one view share one [`feed`]: it asks the
 //! store, renders, and sends what changed. Layouts come in as [`Layouts`], whoever loads them.
 
+mod access;
 mod assets;
 mod choices;
 mod feed;
@@ -16,6 +17,7 @@ mod preview;
 mod reply;
 mod routes;
 
+pub use access::Access;
 pub use offline::self_contained;
 pub use preview::Preview;
 
@@ -71,6 +73,8 @@ pub struct Dashboards {
     pub store: Arc<dyn Store>,
     /// What draws.
     pub renderer: Arc<dyn Renderer>,
+    /// Who may look.
+    pub access: Access,
 }
 
 /// What every route sees.
@@ -79,6 +83,7 @@ struct State {
     layouts: watch::Receiver<Layouts>,
     answers: Arc<Answers>,
     hub: Arc<Hub>,
+    access: Access,
 }
 
 impl Dashboards {
@@ -93,7 +98,7 @@ impl Dashboards {
     pub fn parts(self) -> (tide::Server<()>, Arc<dyn Ops>) {
         let answers = Arc::new(Answers::new(self.store));
         let hub = Arc::new(Hub::new(self.layouts.clone(), answers.clone(), self.renderer));
-        let state = State { layouts: self.layouts, answers, hub };
+        let state = State { layouts: self.layouts, answers, hub, access: self.access };
         let ops = health::Looking { layouts: state.layouts.clone(), hub: state.hub.clone() };
         let mut outer = tide::new();
         outer.at("/").nest(routes::routes(state));

@@ -18,7 +18,7 @@ pub async fn index(request: Request<State>) -> tide::Result {
         let cards: String = definitions.dashboards.iter().map(|it| card(it)).collect();
         format!("<main class=\"index\"><h1>Dashboards</h1><ul class=\"boards\">{cards}</ul></main>")
     };
-    Ok(html(StatusCode::Ok, "Dashboards", "", &format!("{}{main}", bar())))
+    Ok(small(StatusCode::Ok, "Dashboards", &main))
 }
 
 /// `/d/<name>`: the page; what it shows is fetched by its script.
@@ -30,7 +30,7 @@ pub async fn dashboard(request: Request<State>) -> tide::Result {
             "<main class=\"index\"><h1>Not here</h1><p class=\"lead\">There is no dashboard `{}`.</p><p><a href=\"/\">All dashboards</a></p></main>",
             escape(name)
         );
-        return Ok(html(StatusCode::NotFound, "Not here", "", &format!("{}{main}", bar())));
+        return Ok(small(StatusCode::NotFound, "Not here", &main));
     };
     Ok(html(StatusCode::Ok, &dashboard.title, &scripts(), &body(dashboard, &definitions)))
 }
@@ -115,6 +115,11 @@ fn empty_house() -> String {
      for example as <code>dashboards/first.rhai</code>, and it appears here:</p>\
      <pre>dashboard(\"first\").title(\"First\")\n    .row([ table(\"Latest\", logs.latest(50)) ])</pre></main>"
         .to_owned()
+}
+
+/// A page of our bar and a few words.
+pub fn small(status: StatusCode, title: &str, main: &str) -> Response {
+    html(status, title, "", &format!("{}{main}", bar()))
 }
 
 /// Text as HTML shows it, also inside quoted attributes.

@@ -13,7 +13,7 @@ use infralogs_core::{
     time::Time,
     view::{Answers, View},
 };
-use infralogs_dashboards::{Dashboards, Layouts};
+use infralogs_dashboards::{Access, Dashboards, Layouts};
 use infralogs_http::Limits;
 use std::{
     path::{Path, PathBuf},
@@ -92,6 +92,7 @@ pub fn address(listener: &TcpListener) -> String {
 pub async fn dashboards(
     scripts: Arc<Scripts>,
     store: Arc<dyn Store>,
+    access: Access,
     listener: TcpListener,
     stop: watch::Receiver<bool>,
 ) -> Result<()> {
@@ -99,7 +100,7 @@ pub async fn dashboards(
     let (told, layouts) = watch::channel(now(&scripts));
     let mut changes = scripts.changes();
     tokio::spawn(async move { while changes.changed().await.is_ok() && told.send(now(&scripts)).is_ok() {} });
-    let app = Dashboards { layouts, store, renderer: renderer()? }.app();
+    let app = Dashboards { layouts, store, renderer: renderer()?, access }.app();
     infralogs_http::serve(listener, app, Limits::default(), None, stop).await
 }
 

@@ -14,7 +14,7 @@ mod connection;
 pub mod limits;
 mod listen;
 pub mod ops;
-mod reread;
+pub mod reread;
 mod serve;
 pub mod sse;
 mod stop;

@@ -18,7 +18,7 @@ type Make<T> = Box<dyn Fn(&[Vec<u8>]) -> Result<T> + Send + Sync>;
 
 /// The value and where it comes from. Nothing watches: whoever asks for the value says how old it may be, so an
 /// idle program reads nothing.
-pub(crate) struct Reread<T> {
+pub struct Reread<T> {
     paths: Vec<PathBuf>,
     make: Make<T>,
     state: Mutex<State<T>>,

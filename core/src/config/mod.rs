@@ -29,6 +29,8 @@ pub struct Config {
     pub read: Option<StoreConfig>,
     /// Where the dashboard listens.
     pub listen: String,
+    /// Who may look at dashboards; `None`: everyone who reaches the address.
+    pub sign_in: Option<SignIn>,
     /// Lists of targets by the name scripts use: `inventory("fleet")`.
     pub inventories: BTreeMap<String, InventoryConfig>,
     /// The most polls at once.
@@ -59,6 +61,32 @@ impl StoreConfig {
     }
 }
 
+/// Who may look at dashboards. At least one of the two ways is there.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    /// One token a line, the first two count.
+    #[serde(default)]
+    pub token_file: Option<PathBuf>,
+    /// Secrets that sign session cookies, one a line: the first signs, the first two are accepted. Left out: a random
+    /// one, so that sessions end with the program.
+    #[serde(default)]
+    pub cookie_keys_file: Option<PathBuf>,
+    /// A proxy that has asked who it is.
+    #[serde(default)]
+    pub proxy: Option<SignInProxy>,
+}
+
+/// A proxy in front that says who asks.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignInProxy {
+    /// The header with the user's name.
+    pub header: String,
+    /// The addresses or networks the proxy asks from; from anywhere else the header says nothing.
+    pub from: Vec<String>,
+}
+
 /// A list of targets, or the file that holds it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum InventoryConfig {
@@ -79,6 +107,8 @@ struct Raw {
     read: Option<serde_json::Value>,
     #[serde(default)]
     listen: Option<String>,
+    #[serde(default)]
+    sign_in: Option<SignIn>,
     #[serde(default)]
     inventories: BTreeMap<String, serde_json::Value>,
     #[serde(default)]
@@ -107,6 +137,7 @@ impl Config {
             store: StoreConfig::of_url(&url, "--data")?,
             read: None,
             listen: "127.0.0.1:8080".into(),
+            sign_in: None,
             inventories: BTreeMap::new(),
             polls_max: 64,
             folder: PathBuf::from("."),
@@ -140,6 +171,7 @@ impl Config {
                 .map(|read| store_config(read, &format!("{place}: read")).map(|read| in_folder(read, &folder)))
                 .transpose()?,
             listen: raw.listen.unwrap_or_else(|| "127.0.0.1:8080".into()),
+            sign_in: raw.sign_in.map(|said| sign_in(said, &folder, &format!("{place}: sign_in"))).transpose()?,
             inventories,
             polls_max: raw.limits.polls.unwrap_or(64).clamp(1, 10_000),
             folder,
@@ -197,6 +229,19 @@ fn store_config(value: serde_json::Value, place: &str) -> Result<StoreConfig> {
             .help("write sqlite://data/infralogs.db or mysql://user@host:3306/infralogs"));
     };
     Ok(StoreConfig { plugin: plugin.to_owned(), settings, place: place.to_owned() })
+}
+
+/// At least one way in; relative paths start at the configuration's folder.
+fn sign_in(said: SignIn, folder: &Path, place: &str) -> Result<SignIn> {
+    if said.token_file.is_none() && said.proxy.is_none() {
+        return Err(Error::invalid("nobody could sign in").at(place).help("add `token_file` or `proxy`"));
+    }
+    let resolve = |file: Option<PathBuf>| file.map(|file| folder.join(file));
+    Ok(SignIn {
+        token_file: resolve(said.token_file),
+        cookie_keys_file: resolve(said.cookie_keys_file),
+        proxy: said.proxy,
+    })
 }
 
 /// Relative paths of files start at the configuration's folder.

@@ -2,7 +2,7 @@
 
 mod events;
 
-use crate::{State, assets, choices, page, panel, reply};
+use crate::{State, access, assets, choices, page, panel, reply};
 use infralogs_core::{Result, time::Time, view::View};
 use infralogs_http::answer;
 use std::borrow::Cow;
@@ -10,9 +10,13 @@ use tide::{Request, Response, StatusCode};
 
 /// All routes.
 pub fn routes(state: State) -> tide::Server<State> {
+    let gate = access::Gate(state.access.clone());
     let mut app = tide::with_state(state);
     app.with(reply::Guard); // outermost: answers that say what went wrong carry the headers too
     app.with(answer::Errors);
+    app.with(gate);
+    app.at("/sign-in").get(access::form).post(access::take);
+    app.at("/sign-out").post(access::leave);
     app.at("/").get(page::index);
     app.at("/a/:sum/:name").get(assets::serve);
     app.at("/d/:name").get(dashboard);

@@ -1,4 +1,5 @@
 //! A stand-in renderer, and the app asked without a network.
+#![allow(dead_code)] // each test uses some of it
 
 use crate::layout;
 use infralogs_core::{
@@ -6,7 +7,7 @@ use infralogs_core::{
     dashboard::Answer,
     plugin::{Document, Renderer, Scene},
 };
-use infralogs_dashboards::{Dashboards, Layouts, Preview};
+use infralogs_dashboards::{Access, Dashboards, Layouts, Preview};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tide::http::{Method, Request, Response, Url};
@@ -31,8 +32,13 @@ impl Renderer for Plain {
 
 /// An app on made-up rows, and the end that changes its scripts.
 pub fn app() -> (tide::Server<()>, watch::Sender<Layouts>) {
+    app_for(Access::open())
+}
+
+/// An app that lets in only whom `access` does.
+pub fn app_for(access: Access) -> (tide::Server<()>, watch::Sender<Layouts>) {
     let (scripts, layouts) = watch::channel(layout::generation("one", layout::dashboards()));
-    (Dashboards { layouts, store: Arc::new(Preview), renderer: Arc::new(Plain) }.app(), scripts)
+    (Dashboards { layouts, store: Arc::new(Preview), renderer: Arc::new(Plain), access }.app(), scripts)
 }
 
 /// Asks the app without a network.

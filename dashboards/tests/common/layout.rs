@@ -1,4 +1,5 @@
 //! A dashboard with every kind of panel, as a script would declare it.
+#![allow(dead_code)] // each test uses some of it
 
 use infralogs_core::{
     dashboard::{Dashboard, Mark, Panel, PanelKind, Unit},

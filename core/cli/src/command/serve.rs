@@ -2,6 +2,7 @@
 
 use crate::{connect, scripts, stop};
 use infralogs_core::{Result, config::Config};
+use infralogs_dashboards::Access;
 use std::{path::PathBuf, process::ExitCode};
 
 #[derive(clap::Args)]
@@ -18,12 +19,18 @@ impl Args {
     pub async fn run(self) -> Result<ExitCode> {
         let config = Config::load(&self.config)?;
         let store = connect::store(config.read.as_ref().unwrap_or(&config.store))?;
+        let access = Access::of(config.sign_in.as_ref())?;
         let Some(scripts) = scripts::open(&config.scripts) else { return Ok(ExitCode::from(2)) };
         let listener = infralogs_http::bind(self.listen.as_deref().unwrap_or(&config.listen)).await?;
+        if config.sign_in.is_none() && listener.local_addr().is_ok_and(|address| !address.ip().is_loopback()) {
+            tracing::warn!(
+                "whoever reaches this address sees everything; `sign_in` in the configuration asks who it is"
+            );
+        }
         let stop = stop::on_signal()?;
         scripts::follow(&scripts, None);
         tracing::info!("dashboards of {} on http://{}", store.name(), connect::address(&listener));
-        connect::dashboards(scripts, store, listener, stop).await?;
+        connect::dashboards(scripts, store, access, listener, stop).await?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -7,6 +7,7 @@ use infralogs_core::{
     config::{Config, InventoryConfig},
     script::Scripts,
 };
+use infralogs_dashboards::Access;
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, sync::Arc};
 use tokio::sync::watch;
 
@@ -65,7 +66,7 @@ impl Args {
         scripts::follow(&scripts, Some(store.clone()));
         banner(&fleet.about, &scripts, &store.name(), &address);
         let collecting = collector.run(stop.clone());
-        let serving = connect::dashboards(scripts.clone(), store, listener, stop);
+        let serving = connect::dashboards(scripts.clone(), store, Access::open(), listener, stop);
         let (collected, served) = tokio::join!(collecting, serving);
         let _ = agents_stop.send(true);
         fleet.ended().await;

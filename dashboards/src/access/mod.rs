@@ -1,0 +1,136 @@
+//! Who may look: a session cookie, a token, or the user a trusted proxy names.
+//!
+//! Every way is checked again with every request. Nothing about a person is stored: a session is a signed cookie
+//! that ends by itself, and it ends early when its key leaves the file of keys.
+
+mod cookie;
+mod pace;
+mod page;
+mod proxy;
+
+pub use page::{form, leave, take};
+
+use cookie::Keys;
+use infralogs_core::{Error, Result, config::SignIn};
+use infralogs_http::{Tokens, answer};
+use pace::Pace;
+use proxy::Proxy;
+use std::{net::IpAddr, sync::Arc};
+use tide::{Middleware, Next, Redirect, Request, Response, StatusCode, http::Method};
+
+/// The name of who signed in by a token, which names nobody.
+const BY_TOKEN: &str = "token";
+
+/// Who may look at a dashboard service. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Access(Option<Arc<Ways>>);
+
+/// The ways in.
+struct Ways {
+    tokens: Option<Tokens>,
+    proxy: Option<Proxy>,
+    keys: Keys,
+    pace: Pace,
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "Access(by sign-in)" } else { "Access(open)" })
+    }
+}
+
+impl Access {
+    /// Everyone who reaches the address.
+    pub fn open() -> Self {
+        Self(None)
+    }
+
+    /// As the configuration says.
+    ///
+    /// # Errors
+    /// `Invalid` if a file can't be read or says nothing, or an address is none.
+    pub fn of(config: Option<&SignIn>) -> Result<Self> {
+        let Some(config) = config else { return Ok(Self::open()) };
+        if config.token_file.is_none() && config.proxy.is_none() {
+            return Err(Error::invalid("nobody could sign in").help("add `token_file` or `proxy`"));
+        }
+        let ways = Ways {
+            tokens: config.token_file.as_ref().map(Tokens::from_file).transpose()?,
+            proxy: config.proxy.as_ref().map(Proxy::new).transpose()?,
+            keys: config.cookie_keys_file.as_ref().map_or_else(|| Ok(Keys::random()), Keys::from_file)?,
+            pace: Pace::default(),
+        };
+        Ok(Self(Some(Arc::new(ways))))
+    }
+
+    /// Who asks; `None`: nobody we know.
+    fn user<S>(&self, request: &Request<S>) -> Option<String> {
+        let Some(ways) = &self.0 else { return Some(String::new()) };
+        if let Some(user) = ways.proxy.as_ref().and_then(|proxy| proxy.user(peer(request), request)) {
+            return Some(user);
+        }
+        if let Some(user) = cookie::presented(request).and_then(|value| ways.keys.open(&value)) {
+            return Some(user);
+        }
+        let authorization = request.header("authorization").filter(|values| values.iter().count() == 1)?;
+        let tokens = ways.tokens.as_ref()?;
+        let address = peer(request);
+        if !ways.pace.may_try(address) {
+            return None;
+        }
+        let right = tokens.allows(Some(authorization.last().as_str()));
+        ways.pace.tried(address, right);
+        right.then(|| BY_TOKEN.to_owned())
+    }
+}
+
+/// The address at the other end of the connection.
+fn peer<S>(request: &Request<S>) -> Option<IpAddr> {
+    let http: &tide::http::Request = request.as_ref();
+    let address = http.peer_addr()?;
+    address.parse::<std::net::SocketAddr>().map(|address| address.ip().to_canonical()).ok()
+}
+
+/// Middleware that lets in who is known; a browser is sent to the sign-in page, everything else is told 401.
+pub struct Gate(pub Access);
+
+#[tide::utils::async_trait]
+impl<S: Clone + Send + Sync + 'static> Middleware<S> for Gate {
+    async fn handle(&self, request: Request<S>, next: Next<'_, S>) -> tide::Result {
+        let reads = matches!(request.method(), Method::Get | Method::Head);
+        if !reads && !from_here(&request) {
+            return Ok(answer::told(StatusCode::Forbidden, "another site sent this", Some("act on our own page")));
+        }
+        let path = request.url().path();
+        if path == "/sign-in" || path.starts_with("/a/") || self.0.user(&request).is_some() {
+            return Ok(next.run(request).await);
+        }
+        let reading = reads && request.header("accept").is_some_and(|kinds| kinds.as_str().contains("text/html"));
+        if reading {
+            return Ok(Redirect::see_other(page::address(&asked_for(&request))).into());
+        }
+        let next = Some("sign in at /sign-in, or send `Authorization: Bearer <token>`");
+        let mut told: Response = answer::told(StatusCode::Unauthorized, "nobody is signed in", next);
+        told.insert_header("www-authenticate", "Bearer");
+        Ok(told)
+    }
+}
+
+/// Path and question of a request.
+fn asked_for<S>(request: &Request<S>) -> String {
+    let url = request.url();
+    url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()))
+}
+
+/// Whether our own page sent it: browsers say so themselves; what is no browser has no cookies to abuse.
+fn from_here<S>(request: &Request<S>) -> bool {
+    let said = |name: &str| request.header(name).map(|values| values.last().as_str().to_owned());
+    match (said("sec-fetch-site"), said("origin")) {
+        (Some(site), _) => matches!(site.as_str(), "same-origin" | "none"),
+        (None, Some(origin)) => {
+            let host = said("host").or_else(|| request.host().map(str::to_owned)).unwrap_or_default();
+            origin.split_once("://").is_some_and(|(_, from)| from == host)
+        }
+        (None, None) => true,
+    }
+}

@@ -1,0 +1,149 @@
+//! Who is let in, and who is not: tokens, sessions, the proxy's header, other sites, and too many tries.
+
+#[path = "common/asked.rs"]
+mod asked;
+#[path = "common/layout.rs"]
+mod layout;
+
+use asked::{app_for, get};
+use infralogs_core::config::{SignIn, SignInProxy};
+use infralogs_dashboards::Access;
+use std::{fs, path::Path};
+use tide::http::{Method, Request, Response, Url};
+
+const TOKEN: &str = "a-token-of-a-reader";
+const HTML: (&str, &str) = ("accept", "text/html,application/xhtml+xml");
+
+/// A service with a token, cookie keys and a trusted proxy.
+fn guarded(folder: &Path, keys: &str) -> tide::Server<()> {
+    fs::write(folder.join("tokens"), format!("# readers\n{TOKEN}\n")).expect("written");
+    fs::write(folder.join("keys"), keys).expect("written");
+    let proxy = SignInProxy { header: "X-Forwarded-User".into(), from: vec!["10.1.0.0/16".into(), "::1".into()] };
+    let said = SignIn {
+        token_file: Some(folder.join("tokens")),
+        cookie_keys_file: Some(folder.join("keys")),
+        proxy: Some(proxy),
+    };
+    app_for(Access::of(Some(&said)).expect("a way in")).0
+}
+
+fn key(letter: &str) -> String {
+    letter.repeat(40)
+}
+
+/// A request from this address.
+async fn ask(
+    app: &tide::Server<()>,
+    method: Method,
+    path: &str,
+    from: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Response {
+    let url = Url::parse(&format!("http://dashboards.test{path}")).expect("a path");
+    let mut request = Request::new(method, url);
+    request.set_peer_addr(Some(from.parse::<std::net::SocketAddr>().expect("an address")));
+    for (name, value) in headers {
+        request.insert_header(*name, *value);
+    }
+    request.set_body(body);
+    request.insert_header("content-type", "application/x-www-form-urlencoded");
+    app.respond(request).await.expect("tide answers")
+}
+
+async fn post(app: &tide::Server<()>, from: &str, headers: &[(&str, &str)], body: &str) -> Response {
+    ask(app, Method::Post, "/sign-in", from, headers, body).await
+}
+
+fn header(answer: &Response, name: &str) -> String {
+    answer.header(name).map(|values| values.last().as_str().to_owned()).unwrap_or_default()
+}
+
+/// The session a right token gives, as a browser sends it back.
+async fn session(app: &tide::Server<()>) -> String {
+    let answer = post(app, "192.0.2.1:5", &[], &format!("token={TOKEN}&next=/d/fleet")).await;
+    assert_eq!(u16::from(answer.status()), 303);
+    assert_eq!(header(&answer, "location"), "/d/fleet");
+    let cookie = header(&answer, "set-cookie");
+    assert!(cookie.contains("; HttpOnly") && cookie.contains("; SameSite=Lax"), "{cookie}");
+    assert!(!cookie.contains(TOKEN), "no secret in it");
+    cookie.split(';').next().expect("a value").to_owned()
+}
+
+#[tokio::test]
+async fn strangers_see_nothing_but_the_way_in() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let app = guarded(folder.path(), &key("k"));
+    for path in ["/d/fleet.json", "/d/fleet/events", "/d/fleet/panel/0.csv", "/d/fleet/choices/host", "/d/nowhere"] {
+        let mut answer = get(&app, path, &[]).await;
+        assert_eq!(u16::from(answer.status()), 401, "{path}");
+        let text = answer.body_string().await.expect("text");
+        assert!(text.contains("/sign-in") && !text.contains("web-1"), "{path}: {text}");
+    }
+    let answer = get(&app, "/d/fleet?last=1h", &[HTML]).await;
+    assert_eq!(u16::from(answer.status()), 303);
+    assert_eq!(header(&answer, "location"), "/sign-in?next=%2Fd%2Ffleet%3Flast%3D1h");
+    let mut form = get(&app, "/sign-in?next=%2Fd%2Ffleet%3Ftz%3D%22%3E%3Cscript%3E", &[HTML]).await;
+    let text = form.body_string().await.expect("text");
+    assert!(text.contains("type=\"password\"") && !text.contains("<script>\"") && !text.contains("\"><script>"));
+    assert!(header(&form, "content-security-policy").contains("frame-ancestors 'none'"));
+}
+
+#[tokio::test]
+async fn a_token_opens_a_session_that_lasts_as_long_as_its_key() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let app = guarded(folder.path(), &key("k"));
+    let bearer = format!("Bearer {TOKEN}");
+    assert_eq!(u16::from(get(&app, "/d/fleet.json", &[("authorization", &bearer)]).await.status()), 200);
+    assert_eq!(u16::from(post(&app, "192.0.2.1:5", &[], "token=wrong").await.status()), 403);
+    let cookie = session(&app).await;
+    let known = async |app: &tide::Server<()>| {
+        u16::from(get(app, "/d/fleet.json", &[("cookie", &format!("a=b; {cookie}"))]).await.status())
+    };
+    assert_eq!(known(&app).await, 200);
+    let rotated = guarded(folder.path(), &format!("{}\n{}\n", key("n"), key("k")));
+    assert_eq!(known(&rotated).await, 200, "the old key still counts beside a new one");
+    let gone = guarded(folder.path(), &key("n"));
+    assert_eq!(known(&gone).await, 401, "the key left the file");
+    let twice = get(&rotated, "/d/fleet.json", &[("cookie", &format!("{cookie}; {cookie}"))]).await;
+    assert_eq!(u16::from(twice.status()), 401, "two sessions: which one?");
+    let out = ask(&rotated, Method::Post, "/sign-out", "192.0.2.1:5", &[("cookie", &cookie)], "").await;
+    assert!(header(&out, "set-cookie").contains("Max-Age=0"));
+}
+
+#[tokio::test]
+async fn the_proxys_word_counts_only_from_its_addresses() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let app = guarded(folder.path(), &key("k"));
+    let user = [("x-forwarded-user", "ada@example.org")];
+    for (from, status) in
+        [("10.1.2.3:9", 200), ("[::1]:9", 200), ("[::ffff:10.1.2.3]:9", 200), ("10.2.0.1:9", 401), ("192.0.2.1:9", 401)]
+    {
+        let answer = ask(&app, Method::Get, "/d/fleet.json", from, &user, "").await;
+        assert_eq!(u16::from(answer.status()), status, "{from}");
+    }
+    let empty = ask(&app, Method::Get, "/d/fleet.json", "10.1.2.3:9", &[("x-forwarded-user", " ")], "").await;
+    assert_eq!(u16::from(empty.status()), 401, "a proxy that names nobody");
+}
+
+#[tokio::test]
+async fn other_sites_and_guessers_get_nowhere() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let app = guarded(folder.path(), &key("k"));
+    let right = format!("token={TOKEN}");
+    for (name, value) in
+        [("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site"), ("origin", "https://evil.example")]
+    {
+        let answer = post(&app, "192.0.2.1:5", &[(name, value)], &right).await;
+        assert_eq!(u16::from(answer.status()), 403, "{name}: {value}");
+        assert_eq!(header(&answer, "set-cookie"), "");
+    }
+    for _ in 0..10 {
+        assert_eq!(u16::from(post(&app, "192.0.2.7:5", &[], "token=guess").await.status()), 403);
+    }
+    let answer = post(&app, "192.0.2.7:6", &[], &right).await;
+    assert_eq!(u16::from(answer.status()), 429, "even the right one has to wait now");
+    assert_eq!(header(&answer, "retry-after"), "60");
+    let other = post(&app, "192.0.2.8:5", &[("sec-fetch-site", "same-origin")], &right).await;
+    assert_eq!(u16::from(other.status()), 303, "others do not wait");
+}
