@@ -176,6 +176,54 @@ impl Column {
         self.present.push(fits);
         fits || value.is_missing()
     }
+    /// Adds a text; to a column of another storage, nothing.
+    pub fn push_text(&mut self, new: &str) {
+        if let ColumnData::Text(text, ends) = &mut self.data {
+            text.push_str(new);
+            ends.push(text.len() as u32);
+            self.present.push(true);
+        } else {
+            self.push(&Value::Missing);
+        }
+    }
+    /// Adds a whole number; to a column of another storage, nothing, or its fraction.
+    pub fn push_int(&mut self, new: i64) {
+        if let ColumnData::Int(data) = &mut self.data {
+            data.push(new);
+            self.present.push(true);
+        } else {
+            self.push(&Value::Int(new));
+        }
+    }
+    /// Adds the values of another column of the same storage.
+    pub fn append(&mut self, other: &Self) {
+        self.present.extend_from_slice(&other.present);
+        match (&mut self.data, &other.data) {
+            (ColumnData::Text(text, ends), ColumnData::Text(more, more_ends)) => {
+                let before = text.len() as u32;
+                text.push_str(more);
+                ends.extend(more_ends.iter().map(|end| before + end));
+            }
+            (ColumnData::Int(data), ColumnData::Int(more)) => data.extend_from_slice(more),
+            (ColumnData::Float(data), ColumnData::Float(more)) => data.extend_from_slice(more),
+            (ColumnData::Bool(data), ColumnData::Bool(more)) => data.extend_from_slice(more),
+            _ => debug_assert!(false, "columns of two storages"),
+        }
+    }
+    /// Makes room for values like those it has: `times` as many again.
+    pub fn reserve(&mut self, times: usize) {
+        let more = self.len() * times;
+        self.present.reserve(more);
+        match &mut self.data {
+            ColumnData::Text(text, ends) => {
+                text.reserve(text.len() * times);
+                ends.reserve(more);
+            }
+            ColumnData::Int(data) => data.reserve(more),
+            ColumnData::Float(data) => data.reserve(more),
+            ColumnData::Bool(data) => data.reserve(more),
+        }
+    }
     /// Value `row`; panics beyond the end, like a slice.
     pub fn get(&self, row: usize) -> Value<'_> {
         if !self.present[row] {

@@ -157,7 +157,7 @@ fn store_batch(
     batch: &Batch,
 ) -> Result<(Polled, Committed)> {
     let at = Time::now();
-    let parsed = plan.run(&batch.entries, at);
+    let parsed = plan.run_on_cores(&batch.entries, at);
     let committed = store.commit(&Commit {
         target,
         stream,

@@ -40,7 +40,9 @@ pub(crate) fn read(text: &str, common: bool, pieces: &mut [Piece]) -> Result<(),
         pieces[index] = dashed(scan.until(byte, 0)?, text);
     }
     // A user name may have spaces in it.
-    let user = memchr::memmem::find(scan.rest().as_bytes(), b" [").ok_or(scan.miss(0))?;
+    let rest = scan.rest().as_bytes();
+    let bracket = memchr::memchr_iter(b'[', rest).find(|at| *at > 0 && rest[at - 1] == b' ');
+    let user = bracket.ok_or(scan.miss(0))? - 1;
     pieces[2] = dashed(Piece::raw(scan.at, scan.at + user), text);
     scan.at += user + 2;
     pieces[3] = scan.until(b']', 1)?;

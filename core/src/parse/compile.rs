@@ -26,6 +26,8 @@ pub(crate) struct Program {
     pub lines: Option<Lines>,
     pub extracts: Vec<Extract>,
     pub steps: Vec<Action>,
+    /// Whether one of the steps is a closure.
+    pub has_closure: bool,
     pub columns: Vec<Emit>,
     /// How many slots a record has.
     pub slots: usize,
@@ -52,6 +54,8 @@ pub(crate) struct Reads {
     pub input: EntryField,
     /// Needed by `.from`, with their slots.
     pub before: Vec<(u16, EntryField)>,
+    /// Those of them that are needed after it, too.
+    pub kept: Vec<(u16, EntryField)>,
     /// Needed after an extractor matched.
     pub after: Vec<(u16, EntryField)>,
     /// What tells the streams apart whose lines are joined; empty if none are.
@@ -106,6 +110,8 @@ pub(super) struct Scope {
     order: Vec<Arc<str>>,
     record: HashMap<Arc<str>, Known>,
     entry: HashMap<Arc<str>, u16>,
+    /// Slots of the entry's fields that were asked for since `.from` was compiled.
+    asked: Vec<u16>,
     pub flaws: Vec<Flaw>,
     /// An extractor could not be read: names that are not known may be its fields, so nothing is said of them.
     pub incomplete: bool,
@@ -122,6 +128,7 @@ impl Parser {
         });
         let before: Vec<_> =
             scope.entry.iter().map(|(name, slot)| (*slot, EntryField::new(name, &mut wanted))).collect();
+        scope.asked.clear();
         if !fields::is_entry_field(&spec.input) {
             let error = unknown(&spec.input, ENTRY_FIELDS).help("an input is one of the entry's own fields");
             scope.flaws.push(Flaw::new(Part::Input, error));
@@ -135,7 +142,8 @@ impl Parser {
             }
         });
         let extracts = extractors::compile(&spec.extractors, &mut scope);
-        let steps = spec.steps.iter().enumerate().filter_map(|(nth, step)| scope.step(nth, step)).collect();
+        let steps = spec.steps.iter().enumerate().filter_map(|(nth, step)| scope.step(nth, step));
+        let steps: Vec<Action> = steps.collect();
         let (columns, defs) = table::columns(&spec, &mut scope);
         if !scope.flaws.is_empty() {
             return Err(scope.flaws.into_iter().map(|flaw| flaw.at(&spec.place)).collect());
@@ -143,6 +151,7 @@ impl Parser {
         let is_before = |slot: &u16| before.iter().any(|(own, _)| own == slot);
         let after = scope.entry.iter().filter(|(_, slot)| !is_before(slot));
         let after = after.map(|(name, slot)| (*slot, EntryField::new(name, &mut wanted))).collect();
+        let kept = before.iter().filter(|(slot, _)| scope.asked.contains(slot)).cloned().collect();
         let fields =
             scope.order.iter().filter_map(|name| scope.record.get(name).map(|f| (name.clone(), f.slot, f.kind)));
         let streams = if lines.is_some() { &STREAM[..] } else { &[] };
@@ -151,11 +160,12 @@ impl Parser {
             from,
             lines,
             extracts,
+            has_closure: steps.iter().any(|step| matches!(step, Action::Map(_))),
             steps,
             columns,
             slots: usize::from(scope.slots),
             fields: fields.collect(),
-            reads: Reads { input, before, after, stream },
+            reads: Reads { input, before, kept, after, stream },
             wanted,
         };
         Ok(Self { table: Arc::new(table::def(&spec, defs)), spec, program })
@@ -192,11 +202,15 @@ impl Scope {
 
     /// The slot of one of the entry's own fields.
     pub fn entry_slot(&mut self, name: &str) -> u16 {
-        if let Some(slot) = self.entry.get(name) {
-            return *slot;
-        }
-        let slot = self.new_slot();
-        self.entry.insert(name.into(), slot);
+        let slot = match self.entry.get(name) {
+            Some(slot) => *slot,
+            None => {
+                let slot = self.new_slot();
+                self.entry.insert(name.into(), slot);
+                slot
+            }
+        };
+        self.asked.push(slot);
         slot
     }
 

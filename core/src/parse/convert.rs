@@ -6,10 +6,7 @@ use crate::{
     table::ColumnType,
     time::Time,
 };
-use std::{
-    fmt::Write,
-    net::{Ipv4Addr, Ipv6Addr},
-};
+use std::{fmt::Write, net::Ipv6Addr};
 
 /// The longest text of an address in canonical form, in bytes.
 const IP_BYTES_MAX: usize = 45;
@@ -63,7 +60,7 @@ impl Reading {
 
     /// Reads a text that is in a slot; `None` if it is not of this type.
     pub fn read<'a>(&self, slot: Slot<'a>, on: &mut Slots<'a>, clock: Time) -> Option<Slot<'a>> {
-        if *self == Self::Text {
+        if matches!(self, Self::Text) {
             return Some(slot);
         }
         let text = on.text(slot)?;
@@ -85,6 +82,24 @@ impl Reading {
             Self::Time(format) => format.read(text, clock),
             Self::SyslogTime(old, new) => old.read(text, clock).or_else(|| new.read(text, clock)),
             _ => None,
+        }
+    }
+
+    /// How many bytes a time at the start of a text takes.
+    pub fn time_length(&self, text: &str) -> Option<usize> {
+        match self {
+            Self::Time(format) => format.length(text),
+            Self::SyslogTime(old, new) => old.length(text).or_else(|| new.length(text)),
+            _ => None,
+        }
+    }
+
+    /// Whether a byte that is no digit or letter may stand in a time.
+    pub fn time_may_hold(&self, byte: u8) -> bool {
+        match self {
+            Self::Time(format) => format.may_hold(byte),
+            Self::SyslogTime(old, new) => old.may_hold(byte) || new.may_hold(byte),
+            _ => false,
         }
     }
 }
@@ -119,7 +134,7 @@ fn bool(text: &str) -> Option<bool> {
 fn ip<'a>(slot: Slot<'a>, on: &mut Slots<'a>) -> Option<Slot<'a>> {
     const ZONE_BYTES_MAX: usize = 15;
     let text = on.text(slot)?;
-    if text.parse::<Ipv4Addr>().is_ok() {
+    if is_ipv4(text) {
         return Some(slot);
     }
     let (bare, zone) = text.split_once('%').map_or((text, None), |(bare, zone)| (bare, Some(zone)));
@@ -133,6 +148,34 @@ fn ip<'a>(slot: Slot<'a>, on: &mut Slots<'a>) -> Option<Slot<'a>> {
     let made = on.make(IP_BYTES_MAX, |made| _ = write!(made, "{address}"));
     let is_canonical = on.text(made) == on.text(on.part(slot, 0..zone_at));
     Some(if is_canonical { slot } else { on.copy(&[made, zoned]) })
+}
+
+/// Four numbers up to 255 with points between them and no zero in front: what `Ipv4Addr` reads and writes.
+fn is_ipv4(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let (mut at, mut parts) = (0, 0);
+    while parts < 4 {
+        let from = at;
+        let mut number = 0;
+        while let Some(digit) = bytes.get(at).filter(|byte| byte.is_ascii_digit()) {
+            number = number * 10 + u32::from(digit - b'0');
+            at += 1;
+            if at - from > 3 {
+                return false;
+            }
+        }
+        if at == from || number > 255 || (bytes[from] == b'0' && at - from > 1) {
+            return false;
+        }
+        parts += 1;
+        if parts < 4 {
+            if bytes.get(at) != Some(&b'.') {
+                return false;
+            }
+            at += 1;
+        }
+    }
+    at == bytes.len()
 }
 
 /// `1.5s`, `250ms`, `1h30m` or a plain number of seconds, in microseconds; what is finer is cut off.

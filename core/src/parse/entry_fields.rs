@@ -15,8 +15,10 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
     names: Vec<Arc<str>>,
-    /// By a hash of the name: the numbers of the names that have it.
-    buckets: Vec<Vec<u16>>,
+    /// By a hash of the name: one more than the number of the last name that has it, 0 for none.
+    buckets: [u16; BUCKETS],
+    /// By a name's number: the one before it that has the same hash, in the same way.
+    before: Vec<u16>,
 }
 
 /// The values of the wanted fields of one entry, by their numbers: the first of each name.
@@ -33,7 +35,7 @@ fn bucket(name: &[u8]) -> usize {
 
 impl Default for Wanted {
     fn default() -> Self {
-        Self { names: Vec::new(), buckets: vec![Vec::new(); BUCKETS] }
+        Self { names: Vec::new(), buckets: [0; BUCKETS], before: Vec::new() }
     }
 }
 
@@ -45,7 +47,9 @@ impl Wanted {
         }
         let number = self.names.len() as u16;
         self.names.push(name.into());
-        self.buckets[bucket(name.as_bytes())].push(number);
+        let bucket = &mut self.buckets[bucket(name.as_bytes())];
+        self.before.push(*bucket);
+        *bucket = number + 1;
         number
     }
 
@@ -54,11 +58,14 @@ impl Wanted {
         found.clear();
         found.resize(self.names.len(), None);
         for (name, value) in entry.fields() {
-            for number in &self.buckets[bucket(name)] {
-                let number = usize::from(*number);
+            let mut next = usize::from(self.buckets[bucket(name)]);
+            while next > 0 {
+                let number = next - 1;
                 if self.names[number].as_bytes() == name {
                     found[number].get_or_insert(value);
+                    break;
                 }
+                next = usize::from(self.before[number]);
             }
         }
     }
@@ -71,7 +78,7 @@ impl Wanted {
 }
 
 /// An entry's field by the name scripts use, as [`crate::fields::read`] reads it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct EntryField {
     how: How,
     /// Numbers of the journal fields it may be read from, best first.
@@ -111,6 +118,12 @@ impl EntryField {
         self.sources.iter().find_map(|source| found.get(usize::from(*source)).copied().flatten())
     }
 
+    /// The bytes of its text, of fields that are texts.
+    pub fn text_bytes<'a>(&self, found: &[Option<&'a [u8]>]) -> Option<&'a [u8]> {
+        let bytes = self.bytes(found)?;
+        Some(if self.how == How::Service { bytes.strip_suffix(b".service").unwrap_or(bytes) } else { bytes })
+    }
+
     /// Its value.
     pub fn read<'a>(&self, entry: &Entry<'a>, found: &[Option<&'a [u8]>], on: &mut Slots<'a>) -> Slot<'a> {
         if self.how == How::Time {
@@ -140,7 +153,7 @@ pub(crate) fn entry_field_type(name: &str) -> ColumnType {
 
 /// Text as it stands; bytes that are no UTF-8 are replaced in a copy.
 fn text<'a>(bytes: &'a [u8], on: &mut Slots<'a>) -> Slot<'a> {
-    match std::str::from_utf8(bytes) {
+    match simdutf8::basic::from_utf8(bytes) {
         Ok(text) => Slot::Text(text),
         Err(_) => {
             let lossy = String::from_utf8_lossy(bytes);

@@ -288,9 +288,7 @@ fn is_key(key: &[u8], escaped: bool, wanted: &str) -> bool {
     if !escaped {
         return key == wanted.as_bytes();
     }
-    let mut plain = String::new();
-    super::unescape::json(std::str::from_utf8(key).unwrap_or(""), &mut plain);
-    plain == wanted
+    super::unescape::json_is(std::str::from_utf8(key).unwrap_or(""), wanted)
 }
 
 /// How many bytes come before a quote, a backslash or a control character: eight at a time.

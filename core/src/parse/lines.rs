@@ -7,9 +7,8 @@ use super::{
     compile::Lines,
     entry_fields::{Found, Wanted},
     plan::Seat,
-    record::{Of, Work},
 };
-use crate::{entry::Entries, time::Time};
+use crate::entry::Entries;
 use std::{collections::HashMap, ops::Range};
 
 /// The most bytes of one joined record; the line that goes beyond begins a new one.
@@ -38,20 +37,15 @@ struct Open {
     lines: usize,
 }
 
-/// Joins what the seat's parser selects, or without `select` everything.
-pub(super) fn join(seat: &Seat, lines: &Lines, wanted: &Wanted, entries: &Entries, select: bool, now: Time) -> Joined {
-    let mut work = Work::new(&seat.parser.program, now);
+/// Joins the selected entries, given by their numbers in order.
+pub(super) fn join(seat: &Seat, lines: &Lines, wanted: &Wanted, entries: &Entries, selected: &[u32]) -> Joined {
     let mut found = Found::default();
     let mut open: HashMap<[Option<&[u8]>; 4], Open> = HashMap::new();
     // Which record each selected entry belongs to, and its text.
     let mut parts: Vec<(usize, u32, &[u8])> = Vec::new();
     let mut count = 0;
-    for (index, entry) in entries.iter().enumerate() {
-        wanted.find(&entry, &mut found);
-        let of = Of { entry: &entry, found: &found, reads: &seat.reads };
-        if select && !seat.parser.selects(of, &mut work) {
-            continue;
-        }
+    for index in selected {
+        wanted.find(&entries.get(*index as usize), &mut found);
         let bytes = seat.reads.input.bytes(&found).unwrap_or_default();
         let stream = seat.reads.stream(&found);
         let begins = lines.start.is_match(bytes);
@@ -70,7 +64,7 @@ pub(super) fn join(seat: &Seat, lines: &Lines, wanted: &Wanted, entries: &Entrie
                 count - 1
             }
         };
-        parts.push((record, index as u32, bytes));
+        parts.push((record, *index, bytes));
     }
     parts.sort_by_key(|(record, index, _)| (*record, *index));
     let mut joined = Joined::default();

@@ -8,7 +8,9 @@
 mod access;
 mod compile;
 mod convert;
+mod cores;
 mod csv;
+mod desk;
 mod dissect;
 mod entry_fields;
 mod extractors;
@@ -22,6 +24,7 @@ mod plan;
 mod reader;
 mod record;
 mod scan;
+mod select;
 pub mod spec;
 mod syslog;
 mod table;
@@ -131,6 +134,9 @@ pub struct Plan {
     pub parsers: Vec<Arc<Parser>>,
     seats: Vec<plan::Seat>,
     wanted: entry_fields::Wanted,
+    selection: select::Selection,
+    /// By seat: the gate it stands behind.
+    gate_of: Arc<[u16]>,
 }
 
 impl Flaw {

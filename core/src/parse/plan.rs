@@ -1,21 +1,20 @@
-//! Runs several parsers over a batch: entries in, columns out.
+//! Runs several parsers over a batch: entries in, columns out, on as many cores as are free.
 
 use super::{
     Counts, Parsed, Parser, Plan,
     compile::Reads,
+    cores,
+    desk::{Desk, Shared},
     entry_fields::{Found, Wanted},
-    lines::{self, Joined},
-    record::{Of, Verdict, Work},
+    lines,
+    record::{Of, Work},
+    select::{self, Selection},
 };
-use crate::{
-    entry::{Entries, Entry},
-    table::{ParsedRows, Quarantined, Rows},
-    time::Time,
-};
-use std::{borrow::Cow, sync::Arc};
+use crate::{entry::Entries, time::Time};
+use std::{ops::Range, sync::Arc, thread};
 
-/// A closure that was cut so often in one batch rests for the rest of it.
-pub(super) const CUTS_MAX: u32 = 3;
+/// Fewer entries than this are not worth another thread.
+const ENTRIES_A_CORE_MIN: usize = 512;
 
 /// One parser's place in a plan: it reads the entry's fields by the plan's numbers.
 #[derive(Debug)]
@@ -24,66 +23,173 @@ pub(super) struct Seat {
     pub reads: Reads,
 }
 
+/// What was made of a part of a batch.
+#[derive(Default)]
+struct Chunk<'a> {
+    /// By seat; `None`: nothing was shown to it.
+    desks: Vec<Option<Desk<'a>>>,
+    /// How many entries passed each gate.
+    passed: Vec<u64>,
+    /// By seat: the entries whose lines are to be joined.
+    lines: Vec<Vec<u32>>,
+}
+
 impl Plan {
     /// Parsers that run together.
     pub fn new(mut parsers: Vec<Arc<Parser>>) -> Self {
         parsers.sort_by(|a, b| a.spec.name.cmp(&b.spec.name));
         let mut wanted = Wanted::default();
         let seats = parsers.iter().map(|parser| Seat { parser: parser.clone(), reads: moved(parser, &mut wanted) });
-        let seats = seats.collect();
-        Self { parsers, seats, wanted }
+        let seats: Vec<Seat> = seats.collect();
+        let selection = Selection::new(&seats, &mut wanted);
+        let gate_of = select::gate_of_seats(&selection, seats.len());
+        Self { parsers, seats, wanted, selection, gate_of }
     }
 
     /// Runs all parsers over all entries. Never fails: what can't be parsed is counted or quarantined.
     pub fn run(&self, entries: &Entries, now: Time) -> Parsed {
-        let join = |seat: &Seat| {
-            let lines = seat.parser.program.lines.as_ref()?;
-            Some(lines::join(seat, lines, &self.wanted, entries, true, now))
+        let shared = Shared::new(self.seats.len());
+        let chunk = self.run_part(entries, 0..entries.len(), now, &shared);
+        self.finish(vec![chunk], entries, now, &shared)
+    }
+
+    /// The same on all cores that no other batch uses now; what comes out is the same, in the same order.
+    pub fn run_on_cores(&self, entries: &Entries, now: Time) -> Parsed {
+        let most = entries.len() / ENTRIES_A_CORE_MIN;
+        let cores = cores::take(most.saturating_sub(1));
+        let parts = cores.count() + 1;
+        let shared = Shared::new(self.seats.len());
+        let part = |nth: usize| entries.len() * nth / parts..entries.len() * (nth + 1) / parts;
+        let run = |nth| self.run_part(entries, part(nth), now, &shared);
+        let run = &run;
+        let chunks = thread::scope(|scope| {
+            let others: Vec<_> = (1..parts).map(|nth| (nth, start(scope, move || run(nth)))).collect();
+            let mut chunks = vec![run(0)];
+            // A thread that could not be started, or died, leaves its part to this one.
+            let ended = |(nth, thread): (usize, Option<thread::ScopedJoinHandle<'_, _>>)| {
+                thread.and_then(|thread| thread.join().ok()).unwrap_or_else(|| run(nth))
+            };
+            chunks.extend(others.into_iter().map(ended));
+            chunks
+        });
+        drop(cores);
+        self.finish(chunks, entries, now, &shared)
+    }
+
+    fn run_part<'a>(&'a self, entries: &'a Entries, part: Range<usize>, now: Time, shared: &'a Shared) -> Chunk<'a> {
+        let mut chunk = Chunk {
+            desks: self.seats.iter().map(|_| None).collect(),
+            passed: vec![0; self.selection.gates.len()],
+            lines: vec![Vec::new(); self.seats.len()],
         };
-        let joined: Vec<Option<Joined>> = self.seats.iter().map(join).collect();
-        let mut desks: Vec<Desk<'_>> = self.seats.iter().map(|seat| Desk::new(seat, now)).collect();
-        let mut found = Found::default();
-        for (index, entry) in entries.iter().enumerate() {
-            self.wanted.find(&entry, &mut found);
-            for (desk, _) in desks.iter_mut().zip(&joined).filter(|(_, joined)| joined.is_none()) {
-                desk.entry(index as u32, &entry, &found, now);
+        let mut values = Found::default();
+        let mut found = select::Found::default();
+        let mut passed: Vec<u16> = Vec::new();
+        for index in part.clone() {
+            let entry = entries.get(index);
+            self.wanted.find(&entry, &mut values);
+            passed.clear();
+            for number in self.selection.gates(&values, &mut found) {
+                let gate = usize::from(*number);
+                if self.selection.gates[gate].exact {
+                    chunk.passed[gate] += 1;
+                    passed.push(*number);
+                    continue;
+                }
+                // They all have the same `.from`: the first of them asks it.
+                let first = usize::from(self.selection.gates[gate].seats[0]);
+                let desk = chunk.desks[first].get_or_insert_with(|| Desk::new(&self.seats[first], first, shared, now));
+                if desk.selects(index as u32, &entry, &values) {
+                    chunk.passed[gate] += 1;
+                    passed.push(*number);
+                }
+            }
+            let mut show = |number: &u16| {
+                let number = usize::from(*number);
+                let seat = &self.seats[number];
+                if seat.parser.program.lines.is_some() {
+                    chunk.lines[number].push(index as u32);
+                    return;
+                }
+                let left = part.end - index;
+                let desk = chunk.desks[number].get_or_insert_with(|| Desk::new(seat, number, shared, now));
+                desk.entry(index as u32, &entry, &values, left);
+            };
+            for gate in &passed {
+                self.selection.gates[usize::from(*gate)].direct.iter().for_each(&mut show);
+            }
+            let searched = self.selection.seats(&passed, &values, &mut found).iter();
+            searched.filter(|seat| passed.contains(&self.gate_of[usize::from(**seat)])).for_each(&mut show);
+        }
+        chunk
+    }
+
+    /// Puts the parts together, in order, and runs what joins lines over the whole.
+    fn finish<'a>(&'a self, chunks: Vec<Chunk<'a>>, entries: &'a Entries, now: Time, shared: &'a Shared) -> Parsed {
+        let mut desks: Vec<Option<Desk<'a>>> = self.seats.iter().map(|_| None).collect();
+        let mut passed = vec![0; self.selection.gates.len()];
+        let mut selected: Vec<Vec<u32>> = vec![Vec::new(); self.seats.len()];
+        for chunk in chunks {
+            for (whole, part) in desks.iter_mut().zip(chunk.desks) {
+                match (whole.as_mut(), part) {
+                    (Some(whole), Some(part)) => whole.append(part),
+                    (None, part) => *whole = part,
+                    (Some(_), None) => {}
+                }
+            }
+            passed.iter_mut().zip(&chunk.passed).for_each(|(sum, more)| *sum += more);
+            selected.iter_mut().zip(chunk.lines).for_each(|(all, more)| all.extend(more));
+        }
+        let mut parsed = Parsed::default();
+        for (number, (seat, desk)) in self.seats.iter().zip(desks).enumerate() {
+            let passed = passed[usize::from(self.gate_of[number])];
+            let mut counts = Counts { selected: passed, unmatched: passed, ..Counts::default() };
+            if let Some(lines) = &seat.parser.program.lines {
+                let joined = lines::join(seat, lines, &self.wanted, entries, &selected[number]);
+                let mut desk = Desk::new(seat, number, shared, now);
+                let mut values = Found::default();
+                for (index, lines, text) in joined.records() {
+                    let entry = entries.get(index as usize);
+                    self.wanted.find(&entry, &mut values);
+                    desk.joined(index, &entry, &values, lines, text);
+                }
+                desk.end(&mut parsed, &mut counts);
+            } else if let Some(desk) = desk {
+                desk.end(&mut parsed, &mut counts);
+            }
+            parsed.counts.push(counts);
+            if shared.rests(number) {
+                parsed.resting.push(seat.parser.spec.name.clone());
             }
         }
-        for (desk, joined) in desks.iter_mut().zip(&joined) {
-            for (index, lines, text) in joined.iter().flat_map(Joined::records) {
-                let entry = entries.get(index as usize);
-                self.wanted.find(&entry, &mut found);
-                desk.joined(index, &entry, &found, lines, text);
-            }
-        }
-        finish(desks)
+        parsed.quarantined.sort_by_key(|one| one.entry);
+        parsed
     }
 }
 
-/// The joined records of one parser: the number of the first entry and the text.
+/// The joined records of one parser, of what it selects or without `select` of everything: the number of the first
+/// entry and the text.
 pub(super) fn joined(parser: &Arc<Parser>, entries: &Entries, select: bool, now: Time) -> Vec<(usize, String)> {
     let mut wanted = Wanted::default();
     let seat = Seat { parser: parser.clone(), reads: moved(parser, &mut wanted) };
-    let Some(own) = &seat.parser.program.lines else { return Vec::new() };
-    let joined = lines::join(&seat, own, &wanted, entries, select, now);
+    let Some(lines) = &seat.parser.program.lines else { return Vec::new() };
+    let mut work = Work::new(&parser.program, now);
+    let mut found = Found::default();
+    let selects = |index: &u32| {
+        let entry = entries.get(*index as usize);
+        wanted.find(&entry, &mut found);
+        !select || parser.selects(Of { entry: &entry, found: &found, reads: &seat.reads }, &mut work)
+    };
+    let selected: Vec<u32> = (0..entries.len() as u32).filter(selects).collect();
+    let joined = lines::join(&seat, lines, &wanted, entries, &selected);
     joined.records().map(|(first, _, text)| (first as usize, text.to_owned())).collect()
 }
 
-/// What the desks have done, put together.
-fn finish(desks: Vec<Desk<'_>>) -> Parsed {
-    let mut parsed = Parsed::default();
-    for desk in desks {
-        parsed.counts.push(desk.counts);
-        if !desk.rows.rows.is_empty() {
-            parsed.rows.push(desk.rows);
-        }
-        parsed.quarantined.extend(desk.quarantined);
-        if desk.cuts >= CUTS_MAX {
-            parsed.resting.push(desk.seat.parser.spec.name.clone());
-        }
-    }
-    parsed.quarantined.sort_by_key(|one| one.entry);
-    parsed
+fn start<'scope, 'env, T: Send + 'scope>(
+    scope: &'scope thread::Scope<'scope, 'env>,
+    run: impl FnOnce() -> T + Send + 'scope,
+) -> Option<thread::ScopedJoinHandle<'scope, T>> {
+    thread::Builder::new().name("parse".into()).spawn_scoped(scope, run).ok()
 }
 
 fn moved(parser: &Parser, wanted: &mut Wanted) -> Reads {
@@ -91,120 +197,8 @@ fn moved(parser: &Parser, wanted: &mut Wanted) -> Reads {
     Reads {
         input: own.moved(&reads.input, wanted),
         before: reads.before.iter().map(|(slot, field)| (*slot, own.moved(field, wanted))).collect(),
+        kept: reads.kept.iter().map(|(slot, field)| (*slot, own.moved(field, wanted))).collect(),
         stream: reads.stream.iter().map(|field| own.moved(field, wanted)).collect(),
         after: reads.after.iter().map(|(slot, field)| (*slot, own.moved(field, wanted))).collect(),
     }
-}
-
-/// One parser at work on a batch.
-struct Desk<'a> {
-    seat: &'a Seat,
-    work: Work<'a>,
-    rows: ParsedRows,
-    quarantined: Vec<Quarantined>,
-    counts: Counts,
-    cuts: u32,
-}
-
-impl<'a> Desk<'a> {
-    fn new(seat: &'a Seat, now: Time) -> Self {
-        let parser = &seat.parser;
-        let rows = ParsedRows {
-            table: parser.table.clone(),
-            parser: parser.spec.name.clone(),
-            script: parser.spec.script.clone(),
-            entry: Vec::new(),
-            rows: Rows::new(parser.table.columns.clone()),
-        };
-        let work = Work::new(&parser.program, now);
-        Self { seat, work, rows, quarantined: Vec::new(), counts: Counts::default(), cuts: 0 }
-    }
-
-    fn entry(&mut self, index: u32, entry: &Entry<'a>, found: &[Option<&'a [u8]>], now: Time) {
-        let parser: &'a Parser = &self.seat.parser;
-        let of = Of { entry, found, reads: &self.seat.reads };
-        if !parser.selects(of, &mut self.work) {
-            return;
-        }
-        self.counts.selected += 1;
-        match String::from_utf8_lossy(of.reads.input.bytes(found).unwrap_or_default()) {
-            Cow::Borrowed(text) => {
-                let verdict = parser.record(text, of, &mut self.work);
-                if matches!(verdict, Verdict::Row) {
-                    emit(parser, &self.work, &mut self.rows, index);
-                }
-                self.end(index, entry, verdict, text);
-            }
-            // Rare: bytes that are no UTF-8. The mended text lives for this record only.
-            Cow::Owned(text) => {
-                let mut work = Work::new(&parser.program, now);
-                parser.selects(of, &mut work);
-                let verdict = parser.record(&text, of, &mut work);
-                if matches!(verdict, Verdict::Row) {
-                    emit(parser, &work, &mut self.rows, index);
-                }
-                self.end(index, entry, verdict, &text);
-            }
-        }
-    }
-
-    /// A record of several lines, all selected.
-    fn joined(&mut self, index: u32, entry: &Entry<'a>, found: &[Option<&'a [u8]>], lines: usize, text: &'a str) {
-        let parser: &'a Parser = &self.seat.parser;
-        let of = Of { entry, found, reads: &self.seat.reads };
-        parser.selects(of, &mut self.work);
-        self.counts.selected += lines as u64;
-        self.counts.joined += lines as u64 - 1;
-        let verdict = parser.record(text, of, &mut self.work);
-        if matches!(verdict, Verdict::Row) {
-            emit(parser, &self.work, &mut self.rows, index);
-        }
-        self.end(index, entry, verdict, text);
-    }
-
-    fn end(&mut self, index: u32, entry: &Entry<'a>, verdict: Verdict, text: &str) {
-        let reason = match verdict {
-            Verdict::Row => {
-                self.counts.matched += 1;
-                return;
-            }
-            Verdict::Dropped(_) => {
-                self.counts.dropped += 1;
-                return;
-            }
-            Verdict::Unmatched(..) if !self.seat.parser.spec.strict => {
-                self.counts.unmatched += 1;
-                return;
-            }
-            Verdict::Unmatched(nth, miss) => {
-                self.counts.unmatched += 1;
-                self.seat.parser.unmatched(nth, miss, text)
-            }
-            Verdict::Failed(reason) => {
-                self.counts.failed += 1;
-                reason
-            }
-            Verdict::Cut(reason) => {
-                self.counts.failed += 1;
-                self.cuts += 1;
-                reason
-            }
-        };
-        let spec = &self.seat.parser.spec;
-        self.quarantined.push(Quarantined {
-            entry: index,
-            cursor: entry.cursor,
-            parser: spec.name.clone(),
-            script: spec.script.clone(),
-            reason,
-        });
-    }
-}
-
-/// Copies a record out of its slots into the columns.
-fn emit(parser: &Parser, work: &Work<'_>, rows: &mut ParsedRows, index: u32) {
-    for (column, emit) in rows.rows.columns.iter_mut().zip(&parser.program.columns) {
-        column.push(&work.slots.value(work.slots.values[usize::from(emit.slot)]));
-    }
-    rows.entry.push(index);
 }

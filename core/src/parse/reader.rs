@@ -97,12 +97,15 @@ impl Extract {
         for (index, (field, piece)) in self.fields.iter().zip(pieces).enumerate() {
             let slot = match piece.form {
                 Form::Absent => continue,
-                Form::Yes | Form::No if field.reading == Reading::Bool => Slot::Bool(piece.form == Form::Yes),
+                Form::Yes | Form::No if matches!(field.reading, Reading::Bool) => Slot::Bool(piece.form == Form::Yes),
                 Form::Yes => field.reading.read(Slot::Text("true"), on, clock).ok_or(index)?,
                 Form::No => field.reading.read(Slot::Text("false"), on, clock).ok_or(index)?,
                 Form::Number => Slot::Int(i64::from(piece.from)),
                 Form::Hex => Slot::Int(i64::from_str_radix(piece.of(text), 16).map_err(|_| index)?),
-                Form::Raw => field.reading.read(Slot::Text(piece.of(text)), on, clock).ok_or(index)?,
+                Form::Raw => match &field.reading {
+                    Reading::Text => Slot::Text(piece.of(text)),
+                    reading => reading.read(Slot::Text(piece.of(text)), on, clock).ok_or(index)?,
+                },
                 Form::Escaped | Form::Doubled | Form::Indented => {
                     let made = on.make(piece.of(text).len(), |made| unescape::unescape(*piece, text, made));
                     field.reading.read(made, on, clock).ok_or(index)?

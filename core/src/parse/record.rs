@@ -23,7 +23,12 @@ use crate::{
 pub(crate) struct Work<'a> {
     pub slots: Slots<'a>,
     pub scratch: Scratch,
+    /// Whether closures were cut so often in this batch that they are not run any more.
+    pub resting: bool,
 }
+
+/// Why a record whose closure was not run is in quarantine.
+const RESTS: &str = "its closure ran away too often in this batch and was not run: mend it, then replay this record";
 
 /// How a record ended.
 #[derive(Debug)]
@@ -51,7 +56,7 @@ pub(crate) struct Of<'r, 'a> {
 
 impl<'a> Work<'a> {
     pub fn new(program: &Program, now: Time) -> Self {
-        Self { slots: Slots::new(program.slots, now), scratch: Scratch::default() }
+        Self { slots: Slots::new(program.slots, now), scratch: Scratch::default(), resting: false }
     }
 }
 
@@ -59,11 +64,18 @@ impl Parser {
     /// Whether `.from` wants an entry. Clears the work for its record.
     pub(crate) fn selects<'a>(&'a self, of: Of<'_, 'a>, work: &mut Work<'a>) -> bool {
         work.slots.clear();
-        let Some(from) = &self.program.from else { return true };
         for (slot, field) in &of.reads.before {
             work.slots.values[usize::from(*slot)] = field.read(of.entry, of.found, &mut work.slots);
         }
-        from.test(&mut work.slots)
+        self.program.from.as_ref().is_none_or(|from| from.test(&mut work.slots))
+    }
+
+    /// Clears the work for the record of an entry that `.from` wants.
+    pub(crate) fn prepare<'a>(&'a self, of: Of<'_, 'a>, work: &mut Work<'a>) {
+        work.slots.clear();
+        for (slot, field) in &of.reads.kept {
+            work.slots.values[usize::from(*slot)] = field.read(of.entry, of.found, &mut work.slots);
+        }
     }
 
     /// Reads a text and runs the steps; the slots hold the record after it.
@@ -144,6 +156,7 @@ impl Parser {
                     None => Some(Verdict::Failed(self.misfit(nth, *kind, work.slots.value(value)))),
                 }
             }
+            Action::Map(_) if work.resting => Some(Verdict::Failed(RESTS.into())),
             Action::Map(at) => {
                 let Some(Step::Map { call, .. }) = self.spec.steps.get(*at) else { return None };
                 let mut record = Fields { program: &self.program, entry: of.entry, slots: &mut work.slots };

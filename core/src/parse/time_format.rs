@@ -53,6 +53,8 @@ struct Parts {
 }
 
 const DAY_S: i64 = 86_400;
+/// A day no farther than this is nearest in its own year.
+const NEAR_DAYS: u64 = 180;
 const MONTHS: [&str; 12] = [
     "january",
     "february",
@@ -97,12 +99,42 @@ impl TimeFormat {
     /// Reads a whole text. What the format lacks (a year, a date) is taken so that it lies nearest to `clock`;
     /// without a zone it is UTC.
     pub fn read(&self, text: &str, clock: Time) -> Option<i64> {
-        let mut rest = text.as_bytes();
+        let (parts, end) = self.parts(text.as_bytes())?;
+        if end == text.len() { parts.micros_since_1970(clock) } else { None }
+    }
+
+    /// How many bytes at the start of a text have this format; whether there is such a day is not looked at.
+    pub fn length(&self, text: &str) -> Option<usize> {
+        self.parts(text.as_bytes()).map(|(_, end)| end)
+    }
+
+    /// What is written at the start of a text, and where that ends.
+    fn parts(&self, text: &[u8]) -> Option<(Parts, usize)> {
         let mut parts = Parts::default();
+        let mut at = 0;
         for item in &self.0 {
-            rest = item.read(rest, &mut parts)?;
+            match (item, two(text, at)) {
+                (Item::Byte(byte), _) if text.get(at) == Some(byte) => at += 1,
+                // Two digits, as most numbers of times are.
+                (Item::Month | Item::Day | Item::Hour | Item::Minute | Item::Second, Some(number)) => {
+                    parts.put(*item, number);
+                    at += 2;
+                }
+                _ => at = text.len() - item.read(text.get(at..)?, &mut parts)?.len(),
+            }
         }
-        if rest.is_empty() { parts.micros_since_1970(clock) } else { None }
+        Some((parts, at))
+    }
+
+    /// Whether this byte may stand in a time of this format; letters and digits are not asked for.
+    pub fn may_hold(&self, byte: u8) -> bool {
+        self.0.iter().any(|item| match item {
+            Item::Byte(own) => *own == byte,
+            Item::DateEnd => matches!(byte, b'T' | b't' | b' '),
+            Item::Offset => matches!(byte, b'+' | b'-' | b':'),
+            Item::DotFraction | Item::Epoch => byte == b'.',
+            _ => false,
+        })
     }
 }
 
@@ -173,23 +205,31 @@ impl Item {
             Self::YearOfCentury | Self::Minute => digits(text, 2, 2)?,
             _ => digits(text.strip_prefix(b" ").unwrap_or(text), 1, 2)?,
         };
-        match self {
-            Self::Year => parts.year = Some(number),
-            Self::YearOfCentury => parts.year = Some(number + if number < 69 { 2000 } else { 1900 }),
-            Self::Month => parts.month = Some(number),
-            Self::Day => parts.day = Some(number),
-            Self::DayOfYear => parts.day_of_year = Some(number),
-            Self::Minute => parts.minute = number,
-            Self::Second => parts.second = number,
-            Self::DotFraction | Self::Fraction => parts.micros = number,
-            Self::EpochUnits(units) => parts.epoch_us = Some(number.checked_mul(1_000_000 / units)?),
-            _ => parts.hour = number,
+        if let Self::EpochUnits(units) = self {
+            parts.epoch_us = Some(number.checked_mul(1_000_000 / units)?);
+        } else {
+            parts.put(self, number);
         }
         Some(rest)
     }
 }
 
 impl Parts {
+    #[inline]
+    fn put(&mut self, item: Item, number: i64) {
+        match item {
+            Item::Year => self.year = Some(number),
+            Item::YearOfCentury => self.year = Some(number + if number < 69 { 2000 } else { 1900 }),
+            Item::Month => self.month = Some(number),
+            Item::Day => self.day = Some(number),
+            Item::DayOfYear => self.day_of_year = Some(number),
+            Item::Minute => self.minute = number,
+            Item::Second => self.second = number,
+            Item::DotFraction | Item::Fraction => self.micros = number,
+            _ => self.hour = number,
+        }
+    }
+
     fn micros_since_1970(mut self, clock: Time) -> Option<i64> {
         if let Some(micros) = self.epoch_us {
             return Some(micros);
@@ -216,7 +256,11 @@ impl Parts {
             (Some(year), month, day, None) => Some(at(day_number(year, month.unwrap_or(1), day.unwrap_or(1))?)),
             (None, Some(month), day, _) => {
                 let year = year_of(clock_day);
-                nearest([-1, 0, 1].map(|more| day_number(year + more, month, day.unwrap_or(1))))
+                let of = |year| day_number(year, month, day.unwrap_or(1));
+                match of(year) {
+                    Some(day) if day.abs_diff(clock_day) < NEAR_DAYS => Some(at(day)),
+                    this => nearest([of(year - 1), this, of(year + 1)]),
+                }
             }
             (None, None, None, None) => nearest([-1, 0, 1].map(|more| Some(clock_day + more))),
             _ => None,
@@ -247,11 +291,26 @@ fn day_number(year: i64, month: i64, day: i64) -> Option<i64> {
 
 /// The year a day is in.
 fn year_of(day: i64) -> i64 {
-    let guess = 1970 + day.div_euclid(366);
-    (guess..).take_while(|year| day_number(*year, 1, 1).is_some_and(|first| first <= day)).last().unwrap_or(guess)
+    let guess = 1970 + (day * 400).div_euclid(146_097);
+    let begins_after = |year| day_number(year, 1, 1).is_some_and(|first| first > day);
+    if begins_after(guess) {
+        guess - 1
+    } else if begins_after(guess + 1) {
+        guess
+    } else {
+        guess + 1
+    }
+}
+
+/// Two digits that stand at a place.
+#[inline]
+fn two(text: &[u8], at: usize) -> Option<i64> {
+    let (tens, ones) = (text.get(at)?.wrapping_sub(b'0'), text.get(at + 1)?.wrapping_sub(b'0'));
+    (tens < 10 && ones < 10).then(|| i64::from(tens) * 10 + i64::from(ones))
 }
 
 /// Between `least` and `most` digits.
+#[inline]
 fn digits(text: &[u8], least: usize, most: usize) -> Option<(i64, &[u8])> {
     let count = text.iter().take(most).take_while(|byte| byte.is_ascii_digit()).count();
     if count < least {
@@ -284,12 +343,32 @@ fn epoch<'t>(text: &'t [u8], parts: &mut Parts) -> Option<&'t [u8]> {
 }
 
 fn month_name<'t>(text: &'t [u8], parts: &mut Parts) -> Option<&'t [u8]> {
-    let short = text.get(..3)?;
-    let month = MONTHS.iter().position(|name| name.as_bytes()[..3].eq_ignore_ascii_case(short))?;
+    let (&[a, b, c], _) = text.split_first_chunk()?;
+    let month = month_of([a | 0x20, b | 0x20, c | 0x20])?;
     let name = MONTHS[month].as_bytes();
     parts.month = Some(month as i64 + 1);
-    let whole = text.get(..name.len()).is_some_and(|long| long.eq_ignore_ascii_case(name));
+    let goes_on = text.get(3).is_some_and(u8::is_ascii_alphabetic);
+    let whole = goes_on && text.get(..name.len()).is_some_and(|long| long.eq_ignore_ascii_case(name));
     Some(&text[if whole { name.len() } else { 3 }..])
+}
+
+/// A month by the first three letters of its name, small.
+fn month_of(short: [u8; 3]) -> Option<usize> {
+    Some(match &short {
+        b"jan" => 0,
+        b"feb" => 1,
+        b"mar" => 2,
+        b"apr" => 3,
+        b"may" => 4,
+        b"jun" => 5,
+        b"jul" => 6,
+        b"aug" => 7,
+        b"sep" => 8,
+        b"oct" => 9,
+        b"nov" => 10,
+        b"dec" => 11,
+        _ => return None,
+    })
 }
 
 fn weekday(text: &[u8]) -> Option<&[u8]> {

@@ -30,47 +30,57 @@ pub(crate) fn unescape(piece: Piece, text: &str, out: &mut String) {
 
 /// Unknown escapes stay as they are; half a surrogate pair becomes U+FFFD.
 pub(crate) fn json(text: &str, out: &mut String) {
+    parts(text, &mut |part| out.push_str(part));
+}
+
+/// Whether a text with JSON's escapes means another.
+pub(crate) fn json_is(text: &str, wanted: &str) -> bool {
+    let mut rest = Some(wanted);
+    parts(text, &mut |part| rest = rest.and_then(|rest| rest.strip_prefix(part)));
+    rest == Some("")
+}
+
+/// Hands over the plain text piece by piece.
+fn parts(text: &str, out: &mut impl FnMut(&str)) {
     let mut rest = text;
     while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
-        out.push_str(&rest[..at]);
+        out(&rest[..at]);
         let after = &rest[at + 1..];
         let Some(sign) = after.chars().next() else {
-            out.push('\\');
+            out("\\");
             return;
         };
         rest = &after[sign.len_utf8()..];
         match sign {
-            'n' => out.push('\n'),
-            't' => out.push('\t'),
-            'r' => out.push('\r'),
-            'b' => out.push('\u{8}'),
-            'f' => out.push('\u{c}'),
-            '"' | '\\' | '/' => out.push(sign),
+            'n' => out("\n"),
+            't' => out("\t"),
+            'r' => out("\r"),
+            'b' => out("\u{8}"),
+            'f' => out("\u{c}"),
             'u' => rest = unicode(rest, out),
+            '"' | '\\' | '/' => out(&after[..1]),
             other => {
-                out.push('\\');
-                out.push(other);
+                out("\\");
+                out(&after[..other.len_utf8()]);
             }
         }
     }
-    out.push_str(rest);
+    out(rest);
 }
 
 /// Reads what follows `\u`, with the second half of a pair; returns what comes after.
-fn unicode<'t>(rest: &'t str, out: &mut String) -> &'t str {
+fn unicode<'t>(rest: &'t str, out: &mut impl FnMut(&str)) -> &'t str {
     let Some((first, after)) = hex4(rest) else {
-        out.push_str("\\u");
+        out("\\u");
         return rest;
     };
-    if (0xd800..0xdc00).contains(&first)
-        && let Some((second, end)) = after.strip_prefix("\\u").and_then(hex4)
-        && (0xdc00..0xe000).contains(&second)
-    {
-        let code = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-        out.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
-        return end;
-    }
-    out.push(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER));
+    let (code, after) = match after.strip_prefix("\\u").and_then(hex4) {
+        Some((second, end)) if (0xd800..0xdc00).contains(&first) && (0xdc00..0xe000).contains(&second) => {
+            (0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00), end)
+        }
+        _ => (first, after),
+    };
+    out(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER).encode_utf8(&mut [0; 4]));
     after
 }
 

@@ -4,4 +4,6 @@ mod common;
 mod compile;
 mod extract;
 mod input;
+mod mutation;
+mod selection;
 mod steps;

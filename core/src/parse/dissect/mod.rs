@@ -4,7 +4,8 @@
 //! Failed password for {invalid:flag(invalid user )}{user} from {ip:ip} port {port:int} ssh2{? [{_}]?}
 //! ```
 //! - `{name}` or `{name:type}` is a field: it ends where what follows it begins for the first time; the last one
-//!   takes the rest. Types: `text int float bool ip time(format) duration bytes`. A type never moves an end.
+//!   takes the rest. Types: `text int float bool ip time(format) duration bytes`. A type never moves an end, but one:
+//!   a time whose format may hold what follows it (`{at:time(%Y-%m-%d %H:%M:%S)} {host}`) ends where its format does.
 //! - `{_}` is a field nobody wants.
 //! - `{name:flag(text)}` is true if the text stands there, else false and takes nothing.
 //! - `{?part?}` is a part that may be missing; `{(one{|}other)}` is one of several, tried from the left;

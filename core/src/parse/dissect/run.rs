@@ -1,7 +1,11 @@
 //! Runs a dissect pattern: each field ends where the next word is found, by memchr.
 
 use super::syntax::{Fault, Node};
-use crate::parse::piece::{Miss, Piece};
+use crate::parse::{
+    convert::Reading,
+    piece::{Miss, Piece},
+    spec::FieldType,
+};
 use memchr::memmem::Finder;
 use std::sync::Arc;
 
@@ -42,6 +46,8 @@ enum End {
     Before(Literal),
     /// Before the first of these; with the text if none is there and `text` says so.
     First { of: Vec<Literal>, text: bool },
+    /// Where this time ends: what follows it may also stand in it.
+    Time(Box<Reading>),
 }
 
 #[derive(Debug, Clone)]
@@ -171,6 +177,10 @@ impl End {
                 }
                 first.map(|to| (to, to))
             }
+            Self::Time(reading) => {
+                let length = reading.time_length(text.get(at..)?)?;
+                Some((at + length, at + length))
+            }
         }
     }
 }
@@ -205,11 +215,15 @@ impl Compiler<'_> {
                     let arms = arms.iter().map(|arm| self.items(arm, &after)).collect::<Result<_, _>>()?;
                     Item::Part { optional: *optional, arms, wanted: self.want("any of the alternatives".into()) }
                 }
-                Node::Field(name, _) => {
-                    let (end, passed) = self.end(rest, after, name.as_deref())?;
+                Node::Field(name, kind) => {
+                    let (end, passed) = match time_end(kind, &next(rest, after)) {
+                        Some(end) => (end, false),
+                        None => self.end(rest, after, name.as_deref())?,
+                    };
                     index += usize::from(passed);
                     let wanted = match &end {
                         End::Before(literal) => literal.wanted,
+                        End::Time(_) => self.want("a time of the field's format".into()),
                         _ => self.want("what follows the field".into()),
                     };
                     Item::Field { take: name.as_deref().map(|name| (self.take)(name)), end, wanted }
@@ -235,6 +249,15 @@ impl Compiler<'_> {
             (_, _, text) => (End::First { of: words, text }, false),
         })
     }
+}
+
+/// A time ends where its format does if what follows may also stand in it: `2026-01-05 12:00:00 web-1`.
+fn time_end(kind: &FieldType, follows: &Next) -> Option<End> {
+    let FieldType::Time(_) = kind else { return None };
+    // What is wrong with a format is said where the field is added.
+    let reading = Reading::compile(kind).ok()?;
+    let firsts = follows.words.iter().filter_map(|(word, _)| word.bytes().next());
+    firsts.into_iter().any(|first| reading.time_may_hold(first)).then(|| End::Time(Box::new(reading)))
 }
 
 /// What may come next where `nodes` and then `after` follow.
