@@ -143,7 +143,7 @@ fn damaged_lines_are_read_or_refused() {
 }
 
 /// The same parser as a pattern and as a regular expression. They may differ where ` [` stands inside: a pattern tries
-/// nothing again.)
+/// nothing again.
 #[test]
 fn pattern_and_regex_agree() {
     let dissect = with(vec![pattern("{user} from {ip:ip} port {port:int}{? [{why}]?}")]);
