@@ -21,6 +21,7 @@ pub struct Server {
     folder: TempDir,
     port: u16,
     options: Vec<String>,
+    user: &'static str,
     child: Mutex<Option<Child>>,
     databases: AtomicU32,
 }
@@ -39,32 +40,47 @@ impl Server {
 
     /// A new, empty server with these further options of `mariadbd`.
     pub fn start(options: &[&str]) -> Self {
+        let server = Self::with("root", options.iter().map(|option| (*option).to_owned()).collect());
+        server.run();
+        server
+    }
+
+    /// A server that runs as this user of the machine, its folder belonging to it; not started yet.
+    pub fn with(user: &'static str, options: Vec<String>) -> Self {
         let folder = tempfile::Builder::new().prefix("infralogs-mariadb").tempdir().expect("a folder");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
-        let options = options.iter().map(|option| (*option).to_owned()).collect();
-        let server = Self { folder, port, options, child: Mutex::new(None), databases: AtomicU32::new(0) };
+        let server = Self { folder, port, options, user, child: Mutex::new(None), databases: AtomicU32::new(0) };
         copy(&template(), &server.path("data"));
-        server.run();
+        if user != "root" {
+            let owned = Command::new("chown").args(["-R", user]).arg(server.folder.path()).status().expect("chown");
+            assert!(owned.success(), "the folder can't be given to {user}");
+        }
         server
     }
 
     /// Starts the server (again) on its data and waits until it answers.
     pub fn run(&self) {
+        self.run_with(&[]);
+    }
+
+    /// What it wrote about itself since its last start.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    /// Starts it with further options, this time only.
+    pub fn run_with(&self, more: &[&str]) {
         let log = std::fs::File::create(self.path("log")).expect("log");
         let child = Command::new("mariadbd")
-            .args([
-                "--no-defaults",
-                "--user=root",
-                "--bind-address=127.0.0.1",
-                "--skip-name-resolve",
-                "--local-infile=1",
-            ])
+            .args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve", "--local-infile=1"])
             .args(["--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M", "--max-allowed-packet=64M"])
             .arg(format!("--datadir={}", self.path("data").display()))
             .arg(format!("--socket={}", self.path("sock").display()))
             .arg(format!("--pid-file={}", self.path("pid").display()))
             .arg(format!("--port={}", self.port))
+            .arg(format!("--user={}", self.user))
             .args(&self.options)
+            .args(more)
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
@@ -72,8 +88,11 @@ impl Server {
         *self.child.lock().unwrap_or_else(PoisonError::into_inner) = Some(child);
         let until = Instant::now() + START_MAX;
         while self.try_sql("SELECT 1").is_err() {
-            let log = || std::fs::read_to_string(self.path("log")).unwrap_or_default();
-            assert!(Instant::now() < until, "mariadbd does not answer:\n{}", log());
+            let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+            let ended = child.as_mut().and_then(|child| child.try_wait().ok().flatten());
+            drop(child);
+            assert!(ended.is_none(), "mariadbd ended:\n{}", self.log());
+            assert!(Instant::now() < until, "mariadbd does not answer:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(50));
         }
     }

@@ -5,6 +5,7 @@
 
 pub mod batch;
 pub mod delivery;
+pub mod galera;
 pub mod leases;
 pub mod mariadb;
 mod naive;
@@ -12,6 +13,7 @@ pub mod queries;
 pub mod rollups;
 pub mod schema;
 pub mod values;
+pub mod workload;
 
 use crate::plugin::Store;
 use std::{any::Any, sync::Arc};

@@ -1,7 +1,7 @@
 //! The server's errors as ours: what is tried again, what needs other credentials, what no row can pass.
 
 use infralogs_core::error::{Error, Kind};
-use mysql::Error as Driver;
+use mysql::{DriverError, Error as Driver};
 
 /// Lock waits, deadlocks, certification failures, a node that is not ready, shutdown, too many connections: try again.
 const RETRY: [u16; 13] = [1040, 1047, 1053, 1077, 1158, 1159, 1160, 1161, 1180, 1205, 1213, 1927, 3101];
@@ -37,6 +37,10 @@ fn class(error: &Driver) -> (Kind, &'static str) {
     let Some(code) = code(error) else {
         return match error {
             Driver::UrlError(_) => (Kind::Invalid, "write mysql://USER@HOST:3306/DATABASE"),
+            Driver::DriverError(DriverError::TlsNotSupported) => {
+                (Kind::Unavailable, "ca_file asks for TLS, which this server does not speak: give it a certificate")
+            }
+            Driver::TlsError(_) => (Kind::Unavailable, "check the server's certificate against ca_file"),
             Driver::FromValueError(_) | Driver::FromRowError(_) => (Kind::Corrupt, "a stored value has another type"),
             _ => (Kind::Unavailable, "it is tried again"),
         };

@@ -1,0 +1,208 @@
+//! How fast rows arrive, beside what else there is: `cargo bench -p infralogs-mysql --bench ingest`.
+//!
+//! One MariaDB with binary log and fsync at every commit, the same 60,000 rows, methods in turn, five rounds. Peers that
+//! are not installed (PyMySQL in target/venv, rsyslog's ommysql) are left out and said.
+#![allow(clippy::expect_used, missing_docs)]
+
+use infralogs_core::{
+    plugin::{Settings, Store},
+    testing::{
+        mariadb::Server,
+        workload::{Load, median, sixty_thousand},
+    },
+};
+use infralogs_mysql::Mysql;
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+const ROUNDS: usize = 5;
+const ROWS: f64 = 60_000.0;
+const ONE_BY_ONE: usize = 400;
+const DURABLE: [&str; 6] = [
+    "--log-bin=bin",
+    "--binlog-format=ROW",
+    "--sync-binlog=1",
+    "--innodb-flush-log-at-trx-commit=1",
+    "--innodb-buffer-pool-size=512M",
+    "--server-id=1",
+];
+
+struct Bench {
+    server: Server,
+    loads: Vec<Load>,
+    file: PathBuf,
+}
+
+type Method = (&'static str, fn(&Bench) -> Option<f64>);
+
+const METHODS: [Method; 8] = [
+    ("mariadb client, LOAD DATA LOCAL (raw)", raw),
+    ("infralogs: LOAD + checkpoint + rollups", |bench| Some(ours(bench, 1))),
+    ("the same, two writers", |bench| Some(ours(bench, 2))),
+    ("the same, LOCAL refused: multi-row", refused),
+    ("PyMySQL executemany(5000)", |bench| python(bench, 60_000, "many")),
+    ("PyMySQL row by row", |bench| python(bench, ONE_BY_ONE, "one")),
+    ("rsyslog ommysql, queue and batches", rsyslog),
+    ("replica caught up after the last commit (s)", replica),
+];
+
+fn main() {
+    let server = Server::start(&DURABLE);
+    let loads = sixty_thousand();
+    let mut text = String::new();
+    loads.iter().for_each(|load| load.lines(&mut text));
+    let file = server.path("rows.tsv");
+    std::fs::write(&file, text).expect("rows");
+    let bench = Bench { server, loads, file };
+    let mut figures: Vec<Vec<f64>> = vec![Vec::new(); METHODS.len()];
+    for round in 0..ROUNDS {
+        for (at, (name, run)) in METHODS.iter().enumerate() {
+            if round > 0 && figures[at].is_empty() {
+                continue; // not installed
+            }
+            match run(&bench) {
+                Some(figure) => figures[at].push(figure),
+                None => println!("left out: {name}"),
+            }
+        }
+    }
+    let medians: Vec<f64> = figures.into_iter().map(median).collect();
+    let (raw, own) = (medians[0], medians[1]);
+    println!("| method | rows/s, median of {ROUNDS} | ours ÷ it | bound |\n|---|---|---|---|");
+    let bounds = ["≥ 0.45 (0.60 without rollups)", "", "", "", "≥ 2", "≥ 100", "≥ 4", "≤ 1 s"];
+    for (at, (name, _)) in METHODS.iter().enumerate() {
+        let ratio = if at == 7 { String::new() } else { format!("{:.2}", own / medians[at]) };
+        println!("| {name} | {:.3e} | {ratio} | {} |", medians[at], bounds[at]);
+    }
+    println!("raw {raw:.0} rows/s, ours {own:.0} rows/s");
+}
+
+/// A new database with our tables.
+fn database(server: &Server) -> (String, Mysql) {
+    let database = server.database();
+    let url = server.url(&database);
+    let store = Mysql::new(&Settings::of(serde_json::json!({ "url": url }))).expect("settings");
+    store.migrate().expect("migrate");
+    (database, store)
+}
+
+fn raw(bench: &Bench) -> Option<f64> {
+    let (database, _store) = database(&bench.server);
+    let sql = format!("LOAD DATA LOCAL INFILE '{}' INTO TABLE logs CHARACTER SET utf8mb4", bench.file.display());
+    let started = Instant::now();
+    let done = Command::new("mariadb")
+        .args(["--no-defaults", "--user=root", "--local-infile=1", "--host=127.0.0.1"])
+        .args([format!("--port={}", bench.server.port()), format!("--database={database}"), "-e".into(), sql])
+        .status()
+        .expect("mariadb");
+    assert!(done.success());
+    Some(ROWS / started.elapsed().as_secs_f64())
+}
+
+fn ours(bench: &Bench, writers: usize) -> f64 {
+    let (_, store) = database(&bench.server);
+    store_all(&store, &bench.loads, writers)
+}
+
+fn store_all(store: &Mysql, loads: &[Load], writers: usize) -> f64 {
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        for writer in 0..writers {
+            scope.spawn(move || loads.iter().skip(writer).step_by(writers).for_each(|load| load.store(store)));
+        }
+    });
+    ROWS / started.elapsed().as_secs_f64()
+}
+
+fn refused(bench: &Bench) -> Option<f64> {
+    bench.server.sql("SET GLOBAL local_infile = 0");
+    let figure = ours(bench, 1);
+    bench.server.sql("SET GLOBAL local_infile = 1");
+    Some(figure)
+}
+
+fn python(bench: &Bench, rows: usize, how: &str) -> Option<f64> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (database, _store) = database(&bench.server);
+    let done = Command::new(here.join("../../target/venv/bin/python"))
+        .arg(here.join("benches/peers/rows.py"))
+        .args([bench.server.port().to_string(), database, bench.file.display().to_string()])
+        .args([rows.to_string(), how.to_owned()])
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let seconds: f64 = String::from_utf8_lossy(&done.stdout).trim().parse().ok()?;
+    Some(rows as f64 / seconds)
+}
+
+/// rsyslog reads the same messages from a file and stores them with its own schema, in batches.
+fn rsyslog(bench: &Bench) -> Option<f64> {
+    let module = ["/usr/lib/x86_64-linux-gnu/rsyslog/ommysql.so", "/usr/lib/aarch64-linux-gnu/rsyslog/ommysql.so"];
+    if !module.iter().any(|path| Path::new(path).exists()) {
+        return None;
+    }
+    let folder = bench.server.path("rsyslog");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let database = bench.server.database();
+    bench.server.sql(&format!(
+        "CREATE TABLE {database}.SystemEvents (ID int unsigned not null auto_increment primary key, Message text, \
+         Facility smallint, FromHost varchar(60), Priority smallint, DeviceReportedTime datetime, ReceivedAt datetime, \
+         InfoUnitID int, SysLogTag varchar(60)); CREATE USER IF NOT EXISTS 'rsyslog'@'%' IDENTIFIED BY 'x'; \
+         GRANT ALL ON *.* TO 'rsyslog'@'%'"
+    ));
+    let conf = format!(
+        "module(load=\"imfile\")\nmodule(load=\"ommysql\")\nglobal(workDirectory=\"{dir}\")\n\
+         input(type=\"imfile\" file=\"{file}\" tag=\"rows\" persistStateInterval=\"0\")\n\
+         action(type=\"ommysql\" server=\"127.0.0.1\" serverport=\"{port}\" db=\"{database}\" uid=\"rsyslog\" pwd=\"x\" \
+         queue.type=\"linkedList\" queue.size=\"100000\" queue.dequeueBatchSize=\"5000\")\n",
+        dir = folder.display(),
+        file = bench.file.display(),
+        port = bench.server.port(),
+    );
+    std::fs::write(folder.join("conf"), conf).expect("conf");
+    let started = Instant::now();
+    let mut child = Command::new("rsyslogd")
+        .args(["-n", "-i", "NONE", "-f"])
+        .arg(folder.join("conf"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    let count = || -> f64 {
+        bench.server.sql(&format!("SELECT COUNT(*) FROM {database}.SystemEvents")).trim().parse().unwrap_or(0.0)
+    };
+    let mut stored = count();
+    while stored < ROWS && started.elapsed() < Duration::from_secs(30) {
+        std::thread::sleep(Duration::from_millis(200));
+        stored = count();
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let _ = child.kill();
+    let _ = child.wait();
+    (stored > 0.0).then_some(stored / seconds)
+}
+
+/// How long a replica needs for the rest once everything is committed at full speed, in seconds.
+fn replica(bench: &Bench) -> Option<f64> {
+    let replica = Server::start(&["--server-id=2", "--read-only=1", "--log-bin=bin", "--innodb-buffer-pool-size=512M"]);
+    let primary = &bench.server;
+    primary
+        .sql("CREATE USER IF NOT EXISTS 'repl'@'%' IDENTIFIED BY 'repl'; GRANT REPLICATION SLAVE ON *.* TO 'repl'@'%'");
+    let now = primary.sql("SELECT @@gtid_binlog_pos").trim().to_owned();
+    replica.sql(&format!(
+        "RESET MASTER; SET GLOBAL gtid_slave_pos = '{now}'; CHANGE MASTER TO MASTER_HOST = '127.0.0.1', \
+         MASTER_PORT = {}, MASTER_USER = 'repl', MASTER_PASSWORD = 'repl', MASTER_USE_GTID = slave_pos; START SLAVE",
+        primary.port()
+    ));
+    let (_, store) = database(primary);
+    store_all(&store, &bench.loads, 1);
+    let started = Instant::now();
+    let position = store.position().ok()??;
+    let waited = replica.sql(&format!("SELECT MASTER_GTID_WAIT('{position}', 60)"));
+    assert_eq!(waited.trim(), "0", "the replica never caught up");
+    Some(started.elapsed().as_secs_f64())
+}

@@ -1,0 +1,73 @@
+//! Every wait ends: a lock somebody holds, a disk that is full.
+
+use infralogs_core::{
+    error::Kind,
+    plugin::{Settings, Store, Stream},
+    testing::{batch, mariadb::Server},
+};
+use infralogs_mysql::Mysql;
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+fn open(server: &Server) -> (String, Mysql) {
+    let database = server.database();
+    let store = Mysql::new(&Settings::of(json!({ "url": server.url(&database) }))).expect("settings");
+    store.migrate().expect("migrate");
+    (database, store)
+}
+
+fn stream() -> Stream {
+    Stream { machine: batch::machine("web-1"), seqnum_id: batch::cursor("web-1", 1).seqnum_id }
+}
+
+#[test]
+fn a_lock_that_is_held_is_not_waited_for_long() {
+    let server = Server::shared();
+    let (database, store) = open(&server);
+    batch::put(&store, "web-1", 1, 11);
+    let held = format!(
+        "USE {database}; START TRANSACTION; SELECT * FROM checkpoints FOR UPDATE; SELECT SLEEP(14) AS held; COMMIT"
+    );
+    std::thread::scope(|scope| {
+        let holder = scope.spawn(|| server.sql(&held));
+        while server
+            .sql("SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(14) AS held%'")
+            .trim()
+            == "0"
+        {
+            assert!(!holder.is_finished(), "the lock is gone before it was seen");
+        }
+        let (target, entries) = (batch::target("web-1"), batch::entries("web-1", 11, 21));
+        let commit = batch::commit(&target, Some(batch::cursor("web-1", 10)), batch::cursor("web-1", 20), &entries);
+        let started = Instant::now();
+        let error = store.commit(&commit).expect_err("the checkpoint is locked");
+        assert_eq!(error.kind, Kind::Unavailable, "{error}");
+        assert!(started.elapsed() < Duration::from_secs(14), "waited {:?}", started.elapsed());
+        holder.join().expect("holder");
+        store.commit(&commit).expect("the same batch again");
+    });
+    assert_eq!(batch::seqnums(&store), (1..21).collect::<Vec<i64>>());
+}
+
+#[test]
+fn a_full_disk_loses_nothing() {
+    // All tables in one file that does not grow: full for the server as a disk is.
+    let server = Server::start(&["--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:12M;ibdata2:48M"]);
+    let (database, store) = open(&server);
+    let mut from = 1;
+    let error = loop {
+        let (target, entries) = (batch::target("web-1"), batch::entries("web-1", from, from + 2_000));
+        let expect = (from > 1).then(|| batch::cursor("web-1", from - 1));
+        match store.commit(&batch::commit(&target, expect, batch::cursor("web-1", from + 1_999), &entries)) {
+            Ok(_) => from += 2_000,
+            Err(error) => break error,
+        }
+        assert!(from < 1_000_000, "the disk is never full");
+    };
+    assert_eq!(error.kind, Kind::Unavailable, "{error:?}");
+    assert!(error.to_string().contains("make room"), "{error}");
+    let checkpoint = store.checkpoint(&stream()).expect("checkpoint");
+    assert_eq!(checkpoint, (from > 1).then(|| batch::cursor("web-1", from - 1)));
+    let rows: u64 = server.sql(&format!("SELECT COUNT(*) FROM {database}.logs")).trim().parse().expect("rows");
+    assert_eq!(rows, from - 1);
+}
