@@ -1,21 +1,32 @@
-//! Answers one question with NDJSON, streamed, with its closing line.
+//! Answers one question about a stream, in the form the client takes, with what makes the batch complete.
 
-use crate::{State, ask, rules};
-use infralogs_core::{Error, Result, entry::Batch, plugin::Ask, time::Time, wire};
+use crate::{
+    State, ask,
+    form::{Form, Packing},
+    out::{CHUNKS_MAX, Out},
+    rules,
+};
+use infralogs_core::{
+    Error, Result,
+    entry::Batch,
+    plugin::{Ask, Source},
+    time::Time,
+    wire::End,
+};
 use infralogs_http::{answer, body, body::Sender};
 use std::sync::atomic::Ordering;
-use tide::{Request, Response, StatusCode};
+use tide::{Request, Response, StatusCode, http::Trailers};
 
-/// A chunk is sent once it has so many bytes.
-const CHUNK_BYTES: usize = 64 << 10;
-/// So many chunks wait for a slow reader; then writing waits.
-const CHUNKS_MAX: usize = 4;
+/// The trailer that holds what the closing line says, where the form of the body has no room for it.
+const END_TRAILER: &str = "Infralogs-End";
 
 /// One stream's route.
 pub(crate) async fn stream(request: Request<State>, path: &'static str) -> tide::Result {
     let state = request.state().clone();
     let mut stop = infralogs_http::stop(&request);
-    let ask = match ask::read(request.url(), Time::now()) {
+    let form = Form::of(&request);
+    let asked = ask::read(request.url(), Time::now()).and_then(|ask| resumed(ask, &request, form));
+    let ask = match asked {
         Ok(ask) => ask,
         Err(error) => return Ok(answer::error(&error)),
     };
@@ -23,20 +34,57 @@ pub(crate) async fn stream(request: Request<State>, path: &'static str) -> tide:
         read = read(&state, path, &ask) => read,
         () = stop.stopped() => Err(Error::unavailable("the agent is stopping").help("ask again when it is back")),
     };
-    let mut batch = match read {
+    let batch = match read {
         Ok(batch) => batch,
         Err(error) => return Ok(answer::error(&error)),
     };
-    rules::apply(&(state.rules)(), &mut batch, Time::now());
-    state.served.answers.fetch_add(1, Ordering::Relaxed);
-    state.served.entries.fetch_add(batch.entries.len() as u64, Ordering::Relaxed);
-    state.served.dropped.fetch_add(batch.dropped, Ordering::Relaxed);
-    let (sender, body) = body::channel(CHUNKS_MAX);
+    let (mut response, out) = begin(&request, form)?;
+    let end = End::of(&batch);
+    if form == Form::Export {
+        response.insert_header("trailer", END_TRAILER);
+        let http: &mut tide::http::Response = response.as_mut();
+        let sender = http.send_trailers();
+        let mut trailers = Trailers::new();
+        trailers.insert(END_TRAILER, end.to_json());
+        tokio::spawn(sender.send(trailers));
+    }
     tokio::spawn(async move {
         // A client that is gone reads no closing line, and stores nothing.
-        let _ = write(&batch, sender).await;
+        let mut out = out;
+        if out.batch(&batch).await.is_ok() {
+            let _ = out.end(&end).await;
+        }
     });
-    Ok(Response::builder(StatusCode::Ok).content_type("application/x-ndjson").body(body).build())
+    Ok(response)
+}
+
+/// An answer in this form, and where its body is written.
+pub(crate) fn begin(request: &Request<State>, form: Form) -> Result<(Response, Out)> {
+    let packing = Packing::of(request, form);
+    let (sender, body): (Sender, _) = body::channel(CHUNKS_MAX);
+    let out = Out::new(form, packing, sender)?;
+    let mut response = Response::builder(StatusCode::Ok)
+        .content_type(form.content_type())
+        .header("cache-control", "no-store")
+        .header("vary", "accept, accept-encoding")
+        .body(body);
+    if let Some(name) = packing.name() {
+        response = response.header("content-encoding", name);
+    }
+    Ok((response.build(), out))
+}
+
+/// A browser that lost an event stream says where it was.
+fn resumed(mut ask: Ask, request: &Request<State>, form: Form) -> Result<Ask> {
+    if let (Form::Events, None, Some(last)) = (form, ask.after, request.header("last-event-id")) {
+        ask.after = Some(
+            last.last()
+                .as_str()
+                .parse()
+                .map_err(|error: Error| Error::invalid("`Last-Event-ID` is no cursor").because(error.what))?,
+        );
+    }
+    Ok(ask)
 }
 
 async fn read(state: &State, path: &str, ask: &Ask) -> Result<Batch> {
@@ -44,20 +92,17 @@ async fn read(state: &State, path: &str, ask: &Ask) -> Result<Batch> {
         return Err(Error::invalid("the agent does not serve this").at(path.to_owned()));
     };
     let mut source = pool.take()?;
-    let batch = source.read(ask).await?;
+    let batch = read_from(state, &mut *source, ask).await?;
     pool.give(source);
+    state.served.answers.fetch_add(1, Ordering::Relaxed);
     Ok(batch)
 }
 
-async fn write(batch: &Batch, sender: Sender) -> Result<()> {
-    let mut chunk = Vec::with_capacity(CHUNK_BYTES * 2);
-    for entry in batch.entries.iter() {
-        wire::write_entry(&entry, &mut chunk);
-        if chunk.len() >= CHUNK_BYTES {
-            sender.send(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK_BYTES * 2))).await?;
-        }
-    }
-    wire::write_end(&wire::End::of(batch), &mut chunk);
-    sender.send(chunk).await?;
-    sender.finish().await
+/// Reads a batch as it may leave the machine: every way out comes through here, so the rules apply to all.
+pub(crate) async fn read_from(state: &State, source: &mut dyn Source, ask: &Ask) -> Result<Batch> {
+    let mut batch = state.seen.note(source.read(ask).await)?;
+    rules::apply(&(state.rules)(), &mut batch, Time::now());
+    state.served.entries.fetch_add(batch.entries.len() as u64, Ordering::Relaxed);
+    state.served.dropped.fetch_add(batch.dropped, Ordering::Relaxed);
+    Ok(batch)
 }

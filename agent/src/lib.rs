@@ -5,24 +5,39 @@
 mod answer;
 mod ask;
 pub mod disk;
+mod entries;
+mod form;
+mod out;
 mod pool;
 mod rules;
+mod seen;
 
-use infralogs_core::{Result, definitions::Definitions, plugin::Source};
+use infralogs_core::{
+    Result,
+    definitions::Definitions,
+    plugin::{Ask, Source},
+};
 use infralogs_http::{
     Tokens,
     ops::{self, Health, Ops, Page},
     token::Guard,
 };
 use pool::Pool;
+use seen::Seen;
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 use tide::Request;
+
+/// Where the journal is served.
+const LOGS: &str = "/logs";
+/// How often the journal is tried, so that `/health` knows: also when nobody asks.
+const TRY_EVERY: Duration = Duration::from_secs(10);
 
 /// Opens a source for one reader; several may read at once.
 pub type Open = Arc<dyn Fn() -> Result<Box<dyn Source>> + Send + Sync>;
@@ -41,6 +56,14 @@ pub(crate) struct State {
     streams: Arc<BTreeMap<&'static str, Pool>>,
     rules: Current,
     served: Arc<Served>,
+    seen: Arc<Seen>,
+}
+
+impl State {
+    /// Readers of the journal.
+    pub(crate) fn logs(&self) -> &Pool {
+        &self.streams[LOGS]
+    }
 }
 
 /// Sums since the start.
@@ -52,9 +75,9 @@ pub(crate) struct Served {
 }
 
 impl Agent {
-    /// Serves a journal (or any other source) at `/logs` to whoever has one of the tokens.
+    /// Serves a journal (or any other source) at `/logs` and, as systemd-journal-gatewayd does, at `/entries` to whoever has one of the tokens.
     pub fn new(logs: Open, tokens: Tokens) -> Self {
-        Self { streams: BTreeMap::from([("/logs", logs)]), tokens, rules: Arc::new(Arc::default) }
+        Self { streams: BTreeMap::from([(LOGS, logs)]), tokens, rules: Arc::new(Arc::default) }
     }
 
     /// Also serves disk usage at `/reports/disk`.
@@ -70,30 +93,51 @@ impl Agent {
         Self { rules, ..self }
     }
 
-    /// The routes, to be served by [`infralogs_http::serve`].
+    /// The routes, to be served by [`infralogs_http::serve`]. To be called on tokio.
     pub fn app(self) -> tide::Server<impl Clone + Send + Sync + 'static> {
         let served = Arc::new(Served::default());
         let paths: Vec<&'static str> = self.streams.keys().copied().collect();
         let streams = self.streams.into_iter().map(|(path, open)| (path, Pool::new(open))).collect();
-        let state = State { streams: Arc::new(streams), rules: self.rules, served: served.clone() };
+        let seen = Arc::new(Seen::default());
+        let state = State { streams: Arc::new(streams), rules: self.rules, served: served.clone(), seen: seen.clone() };
+        tokio::spawn(try_now_and_then(Arc::downgrade(&seen), state.logs().clone()));
         let mut app = tide::with_state(state);
         app.with(Guard::new(self.tokens).except(ops::PATHS));
         app.with(infralogs_http::answer::Errors);
         for path in paths {
             app.at(path).get(move |request: Request<State>| answer::stream(request, path));
         }
-        ops::mount(&mut app, Arc::new(AgentOps { served }));
+        app.at("/entries").get(entries::entries);
+        ops::mount(&mut app, Arc::new(AgentOps { served, seen }));
         app
+    }
+}
+
+/// Reads nothing but who the source is, until the agent is gone.
+async fn try_now_and_then(seen: Weak<Seen>, logs: Pool) {
+    while let Some(seen) = seen.upgrade() {
+        let tried = async {
+            let mut source = logs.take()?;
+            source.read(&Ask { limit: 0, ..Ask::default() }).await?;
+            logs.give(source);
+            Ok(())
+        };
+        if let Err(error) = seen.note(tried.await) {
+            tracing::warn!("{error}");
+        }
+        drop(seen);
+        tokio::time::sleep(TRY_EVERY).await;
     }
 }
 
 struct AgentOps {
     served: Arc<Served>,
+    seen: Arc<Seen>,
 }
 
 impl Ops for AgentOps {
     fn health(&self) -> Health {
-        Health::ok(format!("{} answers served", self.served.answers.load(Ordering::Relaxed)))
+        self.seen.health(format!("{} answers served", self.served.answers.load(Ordering::Relaxed)))
     }
 
     fn metrics(&self, page: &mut Page) {

@@ -2,8 +2,8 @@
 
 use clap::Parser;
 use infralogs_agent::{Agent, disk::Disk};
-use infralogs_core::{Error, Kind, Result};
-use infralogs_http::{Limits, Tokens};
+use infralogs_core::{Error, Kind, Result, script::Scripts};
+use infralogs_http::{Limits, Tls, Tokens};
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode, sync::Arc};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -23,6 +23,18 @@ struct Typed {
     /// Tokens that may read, one a line; the first two count, so that one can follow the other
     #[arg(long, value_name = "FILE")]
     token_file: PathBuf,
+    /// A folder of scripts (or one) whose rules say what leaves this machine; may be given several times
+    #[arg(long, value_name = "DIR|FILE")]
+    scripts: Vec<PathBuf>,
+    /// PEM certificate chain; may be replaced at any time
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// PEM key of the certificate
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// PEM authorities: only clients with a certificate of theirs are served (mTLS)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    client_ca: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -53,10 +65,29 @@ async fn run(typed: Typed) -> Result<()> {
     let disk = Disk::of_this_machine();
     let listener = infralogs_http::bind(&typed.listen).await?;
     let address = listener.local_addr().map_or_else(|_| typed.listen.clone(), |address| address.to_string());
-    let agent = Agent::new(Arc::new(move || Ok(Box::new(journal.clone()))), tokens)
+    let mut agent = Agent::new(Arc::new(move || Ok(Box::new(journal.clone()))), tokens)
         .disk(Arc::new(move || Ok(Box::new(disk.clone()))));
-    tracing::info!("serving the journal on http://{address}/logs");
-    infralogs_http::serve(listener, agent.app(), Limits::default(), None, on_signal()?).await
+    if !typed.scripts.is_empty() {
+        let scripts = scripts(&typed.scripts)?;
+        agent = agent.rules(Arc::new(move || scripts.current()));
+    }
+    let tls = match (&typed.tls_cert, &typed.tls_key) {
+        (Some(certificate), Some(key)) => Some(Tls::from_files(certificate, key, typed.client_ca.as_deref())?),
+        _ => None,
+    };
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    tracing::info!("serving the journal on {scheme}://{address}/logs");
+    infralogs_http::serve(listener, agent.app(), Limits::default(), tls, on_signal()?).await
+}
+
+/// Scripts whose edits are followed. Without its rules an agent must not start: they may hide secrets.
+fn scripts(roots: &[PathBuf]) -> Result<Arc<Scripts>> {
+    let scripts = Scripts::open(roots).map_err(|rejected| {
+        eprintln!("{}", rejected.draw(std::io::stderr().is_terminal()));
+        Error::invalid("the scripts are refused").help("mend what is said above")
+    })?;
+    scripts.watch();
+    Ok(scripts)
 }
 
 /// Becomes true at Ctrl-C or SIGTERM.

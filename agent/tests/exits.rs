@@ -1,0 +1,188 @@
+//! Every way out of an agent, drawn by real clients from real journal files: whole, faithful, redacted, guarded.
+
+#[path = "../../plugins/journal/tests/parts/mod.rs"]
+mod parts;
+
+use infralogs_agent::Agent;
+use infralogs_core::script::Scripts;
+use infralogs_http::{Limits, Tokens};
+use std::{io::Read, net::SocketAddr, path::Path, process::Command, sync::Arc};
+use tokio::{runtime::Runtime, sync::watch};
+
+const TOKEN: &str = "correct-horse";
+const EXPORT: &str = "accept: application/vnd.fdo.journal";
+
+/// An agent on a free port.
+struct Running {
+    address: SocketAddr,
+    _runtime: Runtime,
+    _stop: watch::Sender<bool>,
+}
+
+fn start(journal: &Path, scripts: Option<Arc<Scripts>>) -> Running {
+    let runtime = Runtime::new().expect("threads");
+    let (stop, stopped) = watch::channel(false);
+    let journal = parts::open(journal);
+    let address = runtime.block_on(async {
+        let listener = infralogs_http::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let mut agent = Agent::new(Arc::new(move || Ok(Box::new(journal.clone()))), Tokens::held(TOKEN));
+        if let Some(scripts) = scripts {
+            agent = agent.rules(Arc::new(move || scripts.current()));
+        }
+        tokio::spawn(infralogs_http::serve(listener, agent.app(), Limits::default(), None, stopped));
+        address
+    });
+    Running { address, _runtime: runtime, _stop: stop }
+}
+
+impl Running {
+    /// What curl gets, with these headers and further arguments.
+    fn get(&self, path: &str, headers: &[&str], arguments: &[&str]) -> Vec<u8> {
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "--max-time", "60", "-H", &format!("authorization: Bearer {TOKEN}")]);
+        headers.iter().for_each(|header| {
+            curl.args(["-H", header]);
+        });
+        let done = curl.args(arguments).arg(format!("http://{}{path}", self.address)).output().expect("curl is there");
+        assert!(done.status.success(), "{path}: {}", String::from_utf8_lossy(&done.stderr));
+        done.stdout
+    }
+}
+
+fn without_cursors(export: &[u8]) -> Vec<u8> {
+    let lines = export.split_inclusive(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"__CURSOR="));
+    lines.flatten().copied().collect()
+}
+
+#[test]
+fn journal_remote_pulls_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = parts::file(folder.path(), "source.journal", 3_000, 1, &[]);
+    let agent = start(&file, None);
+    let theirs = without_cursors(&parts::exported(&file));
+    let url = format!("--url=http://x:{TOKEN}@{}/", agent.address);
+    let getter = format!(
+        "--getter=curl -sSf -H 'Accept: application/vnd.fdo.journal' -H 'Authorization: Bearer {TOKEN}' http://{}/entries",
+        agent.address
+    );
+    for (name, way) in [("by-url.journal", url), ("by-getter.journal", getter)] {
+        let pulled = folder.path().join(name);
+        let mut remote = Command::new("/lib/systemd/systemd-journal-remote");
+        let done = remote.arg(&way).args(["--split-mode=none", "-o"]).arg(&pulled).output().expect("it is installed");
+        assert!(done.status.success(), "{name}: {}", String::from_utf8_lossy(&done.stderr));
+        parts::assert_same(&without_cursors(&parts::exported(&pulled)), &theirs, name);
+    }
+}
+
+#[test]
+fn every_form_and_packing_says_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = parts::file(folder.path(), "source.journal", 1_500, 2, &[]);
+    let agent = start(&file, None);
+    let theirs = parts::exported(&file);
+    parts::assert_same(&agent.get("/logs?limit=5000", &[EXPORT], &[]), &theirs, "/logs");
+    parts::assert_same(&agent.get("/entries", &[EXPORT], &[]), &theirs, "/entries");
+    let raw = agent.get("/logs?limit=5000", &[EXPORT, "te: trailers"], &["--raw"]);
+    let tail = String::from_utf8_lossy(&raw[raw.len().saturating_sub(2_000)..]).to_lowercase();
+    assert!(tail.contains("infralogs-end: {") && tail.contains("\"entries\":1500"), "{tail}");
+
+    let lines = agent.get("/logs?limit=5000", &[], &[]);
+    let zstd = agent.get("/logs?limit=5000", &["accept-encoding: gzip, zstd"], &[]);
+    assert!(zstd.len() * 3 < lines.len(), "{} bytes packed, {} not", zstd.len(), lines.len());
+    parts::assert_same(&zstd::decode_all(&zstd[..]).expect("zstd"), &lines, "zstd");
+    let gzip = agent.get("/logs?limit=5000", &["accept-encoding: gzip, zstd;q=0"], &[]);
+    let mut unpacked = Vec::new();
+    flate2::read::GzDecoder::new(&gzip[..]).read_to_end(&mut unpacked).expect("gzip");
+    parts::assert_same(&unpacked, &lines, "gzip");
+
+    let events = String::from_utf8(agent.get("/logs?limit=5000", &["accept: text/event-stream"], &[])).unwrap();
+    let told: Vec<&str> = events.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+    let lines = String::from_utf8(lines).unwrap();
+    assert!(told.iter().zip(lines.lines()).take(1_500).all(|(event, line)| event == &line), "events are the lines");
+    assert!(events.contains("\nevent: end\ndata: {\"cursor\""), "the end");
+    let last = events.lines().rfind(|line| line.starts_with("id: ")).unwrap().trim_start_matches("id: ");
+    let again = agent.get("/logs", &["accept: text/event-stream", &format!("last-event-id: {last}")], &[]);
+    assert!(String::from_utf8_lossy(&again).contains("\"entries\":0"), "a browser goes on where it was");
+}
+
+#[test]
+fn ranges_begin_at_the_cursor() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = parts::file(folder.path(), "source.journal", 300, 3, &[]);
+    let agent = start(&file, None);
+    let lines = String::from_utf8(agent.get("/entries", &[], &[])).unwrap();
+    let lines: Vec<&str> = lines.lines().collect();
+    assert_eq!(lines.len(), 300);
+    let entry: serde_json::Value = serde_json::from_str(lines[100]).unwrap();
+    let cursor = entry["__CURSOR"].as_str().unwrap();
+    for (range, expect) in [
+        (format!("{cursor}:5"), &lines[100..105]),
+        (format!("{cursor}:1:3"), &lines[101..104]),
+        (cursor.to_owned(), &lines[100..]),
+        (":298:9".to_owned(), &lines[298..]),
+    ] {
+        let got = agent.get("/entries", &[&format!("range: entries={range}")], &[]);
+        assert_eq!(String::from_utf8_lossy(&got).lines().collect::<Vec<_>>(), expect, "{range}");
+    }
+    for wrong in ["entries=:-1:1", "entries=x", "bytes=0-1", "entries=:0"] {
+        let got = agent.get("/entries", &[&format!("range: {wrong}")], &["-w", "%{http_code}"]);
+        assert!(got.ends_with(b"400"), "{wrong}: {}", String::from_utf8_lossy(&got));
+    }
+}
+
+#[test]
+fn what_is_redacted_leaves_by_no_exit() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut text = Vec::new();
+    for number in 1..=20 {
+        let message = if number % 2 == 0 { "token=s3cr3t-value" } else { "plain" };
+        text.extend_from_slice(
+            format!("__REALTIME_TIMESTAMP={}\n__MONOTONIC_TIMESTAMP={number}\n_BOOT_ID={:032x}\nMESSAGE={message}\nSYSLOG_IDENTIFIER={}\n\n",
+                1_700_000_000_000_000_u64 + number, 7, if number > 15 { "noise" } else { "app" }).as_bytes(),
+        );
+    }
+    let file = folder.path().join("source.journal");
+    parts::write(&text, &file, &[]);
+    let rules = folder.path().join("scripts");
+    std::fs::create_dir(&rules).unwrap();
+    let rule =
+        "rule(\"quiet\").drop(identifier == \"noise\");\nrule(\"hide\").redact(message, `s3cr3t-\\w+`, \"***\");\n";
+    std::fs::write(rules.join("rules.rhai"), rule).unwrap();
+    let scripts = Scripts::open(&[rules]).unwrap_or_else(|rejected| panic!("{}", rejected.draw(false)));
+    let agent = start(&file, Some(scripts));
+    for path in ["/logs", "/entries", "/logs?match=SYSLOG_IDENTIFIER=app", "/entries?SYSLOG_IDENTIFIER=app"] {
+        for accept in ["accept: application/x-ndjson", EXPORT, "accept: text/event-stream"] {
+            let got = String::from_utf8_lossy(&agent.get(path, &[accept], &[])).into_owned();
+            assert_eq!(got.matches("token=***").count(), 7, "{path} {accept}: {got}");
+            assert!(!got.contains("s3cr3t") && !got.contains("noise"), "{path} {accept}");
+        }
+    }
+    let end = agent.get("/logs", &[], &[]);
+    assert!(String::from_utf8_lossy(&end).contains("\"dropped\":5"), "the closing line counts what was dropped");
+}
+
+#[test]
+fn health_names_the_remedy_and_strangers_hear_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("journal");
+    std::fs::create_dir(&journal).unwrap();
+    parts::file(&journal, "system.journal", 20, 4, &[]);
+    let agent = start(&journal, None);
+    let code = ["-w", " %{http_code}"];
+    assert!(agent.get("/logs", &[], &[]).len() > 100);
+    assert!(String::from_utf8_lossy(&agent.get("/health", &[], &code)).ends_with(" 200"));
+    std::fs::remove_dir_all(&journal).unwrap();
+    for path in ["/logs", "/entries", "/health", "/ready"] {
+        let got = String::from_utf8_lossy(&agent.get(path, &[], &code)).into_owned();
+        assert!(got.ends_with(" 503") && got.contains("no journal") && got.contains("--journal"), "{path}: {got}");
+    }
+    for path in ["/logs", "/entries"] {
+        let url = format!("http://{}{path}", agent.address);
+        let done = Command::new("curl")
+            .args(["-sS", "-H", "authorization: Bearer wrong", "-w", "%{http_code}", &url])
+            .output()
+            .unwrap();
+        assert_eq!(done.stdout, b"401", "{path}");
+    }
+}
