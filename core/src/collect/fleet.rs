@@ -1,6 +1,6 @@
 //! Who is polled: schedules and inventories turned into a list of polls.
 
-use super::timetable::{PollKey, Rhythm};
+use super::{rhythm::Rhythm, timetable::PollKey};
 use crate::{
     config::{InventoryConfig, read_targets},
     definitions::Definitions,
@@ -76,9 +76,8 @@ pub fn wanted(definitions: &Definitions, inventories: &Inventories) -> (BTreeMap
             }
             // Reports are what an agent says of its machine.
             let reports = if target.direct.is_none() { schedule.reports.as_slice() } else { &[] };
-            let streams = reports.iter().map(|(name, every)| (&**name, *every));
-            for (stream, every) in streams.chain([(LOGS, schedule.every)]) {
-                let rhythm = Rhythm { every, jitter: schedule.jitter, backoff: schedule.backoff };
+            let streams = reports.iter().map(|(name, every)| (&**name, Rhythm::of_report(schedule, *every)));
+            for (stream, rhythm) in streams.chain([(LOGS, Rhythm::of_logs(schedule))]) {
                 polls.insert(
                     key(&target, stream),
                     Wanted { target: target.clone(), schedule: schedule.clone(), rhythm },

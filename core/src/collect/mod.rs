@@ -7,20 +7,23 @@ mod beat;
 mod fleet;
 mod lease;
 mod poll;
+mod rhythm;
 mod status;
 mod timetable;
 
 pub use fleet::{Inventories, Wanted, wanted};
 pub use poll::{Follower, Polled, Reading};
+pub use rhythm::Rhythm;
 pub use status::{PollStatus, Status, Totals};
-pub use timetable::{Ended, PollKey, Rhythm, Timetable};
+pub use timetable::{Ended, PollKey, Timetable};
 
 use crate::{
     definitions::Definitions,
     error::{Error, Kind, Result},
     inventory::Target,
     parse::Plan,
-    plugin::{Source, Store},
+    plugin::{LOGS, Source, Store},
+    schedule::{self, ADAPT_MAX, ADAPT_MIN, Adapt},
     time::Time,
 };
 use lease::Leases;
@@ -28,7 +31,7 @@ use poll::blocking;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{sync::watch, task::JoinSet};
 
@@ -36,6 +39,8 @@ use tokio::{sync::watch, task::JoinSet};
 const TICK: Duration = Duration::from_secs(1);
 /// How often inventories are asked again.
 const INVENTORY_EVERY: Duration = Duration::from_secs(5);
+/// So many failures of closures are said of one generation.
+const SAID_MAX: usize = 100;
 /// How often old rows are dropped.
 const RETAIN_EVERY: Duration = Duration::from_secs(3600);
 
@@ -70,10 +75,13 @@ struct Running {
     prepared: bool,
     leases: Leases,
     said: BTreeSet<String>,
+    /// What closures of this generation's schedules failed with, each said once.
+    adapt_trouble: BTreeSet<String>,
     store_trouble: Option<String>,
 }
 
-type Finished = (PollKey, Follower, Result<Polled>);
+/// A poll that ended, with how long it took.
+type Finished = (PollKey, Follower, Duration, Result<Polled>);
 
 impl Collector {
     /// Polls until told to stop, then ends what is in flight and gives its leases back.
@@ -149,6 +157,7 @@ impl Collector {
         self.status.keep(|key| wanted.contains_key(key));
         if !Arc::ptr_eq(&definitions, &running.definitions) {
             running.plans.clear();
+            running.adapt_trouble.clear();
             running.prepared = false;
         }
         running.wanted = wanted;
@@ -201,14 +210,15 @@ impl Collector {
         };
         let (plan, store) = (running.plan_of(&wanted), self.store.clone());
         flight.spawn(async move {
+            let begun = Instant::now();
             let polled = follower.poll(&plan, &store, reading(&wanted)).await;
-            (key, follower, polled)
+            (key, follower, begun.elapsed(), polled)
         });
     }
 
     fn finish(&self, running: &mut Running, done: Result<Finished, tokio::task::JoinError>) {
         let now = Time::now();
-        let (key, follower, polled) = match done {
+        let (key, follower, took, polled) = match done {
             Ok(done) => done,
             Err(error) => {
                 // The poll is lost from the table until it is planned anew; this must not happen, so say it loudly.
@@ -223,7 +233,7 @@ impl Collector {
                 if self.status.succeeded(&key, polled, now) {
                     tracing::info!(poll = %key, "answers again");
                 }
-                if polled.more { Ended::More } else { Ended::Done }
+                if polled.more { Ended::More } else { running.adapted(&key, polled, took, now) }
             }
             Err(error) => {
                 self.note_failure(&key, error);
@@ -283,6 +293,7 @@ impl Running {
             prepared: false,
             leases,
             said: BTreeSet::new(),
+            adapt_trouble: BTreeSet::new(),
             store_trouble: None,
         }
     }
@@ -297,6 +308,26 @@ impl Running {
             Arc::new(Plan::new(chosen.cloned().collect()))
         });
         plan.clone()
+    }
+
+    /// How long to wait after a poll that went well: as the schedule's closure says, if it has one.
+    fn adapted(&mut self, key: &PollKey, polled: &Polled, took: Duration, now: Time) -> Ended {
+        let Some(Wanted { target, schedule, .. }) = self.wanted.get(key) else { return Ended::Done };
+        let Some(Adapt(adapt)) = schedule.adapt.as_ref().filter(|_| &*key.stream == LOGS) else { return Ended::Done };
+        let lag = polled.newest.map_or(Duration::ZERO, |newest| Duration::from_micros(now.0.abs_diff(newest.0)));
+        let entries = usize::try_from(polled.entries).unwrap_or(usize::MAX);
+        let seen = schedule::Polled { target: &target.name, labels: &target.labels, entries, lag, took };
+        match adapt(&seen) {
+            Ok(Some(wait)) => Ended::DoneFor(wait.clamp(ADAPT_MIN, ADAPT_MAX)),
+            Ok(None) => Ended::Done,
+            Err(error) => {
+                let what = format!("schedule `{}` can't adapt to {key}, it goes on as usual: {error}", schedule.name);
+                if self.adapt_trouble.len() < SAID_MAX && self.adapt_trouble.insert(what.clone()) {
+                    tracing::warn!("{what}");
+                }
+                Ended::Done
+            }
+        }
     }
 
     /// Logs a standing problem once, not on every tick.

@@ -1,8 +1,9 @@
 //! When each poll is due: a pure plan, without a clock of its own.
 
+use super::rhythm::{Rate, Rhythm};
 use crate::time::Time;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
     time::Duration,
@@ -23,22 +24,13 @@ impl std::fmt::Display for PollKey {
     }
 }
 
-/// How often a poll is wanted.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Rhythm {
-    /// From one start to the next.
-    pub every: Duration,
-    /// The share of `every` by which a start may move, 0 to 1.
-    pub jitter: f64,
-    /// The first and the longest wait after failures.
-    pub backoff: (Duration, Duration),
-}
-
 /// How a poll ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
     /// All there was is stored.
     Done,
+    /// All there was is stored; the schedule's closure wants the next poll after so long.
+    DoneFor(Duration),
     /// There is more: again at once, behind those already waiting.
     More,
     /// It failed: back off.
@@ -50,12 +42,19 @@ pub enum Ended {
 pub struct Timetable {
     polls: BTreeMap<PollKey, State>,
     waiting: BTreeSet<(Time, PollKey)>,
+    /// How many polls of a target run.
+    running: HashMap<Arc<str>, usize>,
+    rates: HashMap<Arc<str>, Rate>,
 }
 
 #[derive(Debug)]
 struct State {
     rhythm: Rhythm,
     due: Option<Time>,
+    /// It has its place in the rate of its schedule, and only waits for the moment.
+    placed: bool,
+    /// It is due, and waits for another poll of its target to end.
+    parked: bool,
     starts: u64,
     failures: u32,
 }
@@ -73,14 +72,14 @@ impl Timetable {
         let spread = START_GAP.saturating_mul(u32::try_from(new).unwrap_or(u32::MAX));
         for (key, rhythm) in wanted {
             let Some(state) = self.polls.get_mut(key) else {
-                let first = now.plus(rhythm.every.min(spread).mul_f64(share(key, 0)));
-                self.polls.insert(key.clone(), State { rhythm: rhythm.clone(), due: None, starts: 0, failures: 0 });
+                let first = rhythm.first(now, spread, share(key, 0));
+                self.polls.insert(key.clone(), State::new(rhythm.clone()));
                 self.wait_for(key, Some(first));
                 continue;
             };
             if state.rhythm != *rhythm {
                 state.rhythm = rhythm.clone();
-                let latest = now.plus(rhythm.every);
+                let latest = rhythm.latest(now);
                 if state.due.is_some_and(|due| due > latest) {
                     self.wait_for(key, Some(latest));
                 }
@@ -91,28 +90,72 @@ impl Timetable {
     /// The polls to start now, longest overdue first, at most `free` of them. Each is running until it is ended.
     pub fn start(&mut self, now: Time, free: usize) -> Vec<PollKey> {
         let due: Vec<PollKey> =
-            self.waiting.iter().take_while(|(at, _)| *at <= now).take(free).map(|(_, key)| key.clone()).collect();
-        for key in &due {
-            self.wait_for(key, None);
+            self.waiting.iter().take_while(|(at, _)| *at <= now).map(|(_, key)| key.clone()).collect();
+        let mut started = Vec::new();
+        for key in due {
+            if started.len() >= free {
+                break;
+            }
+            if self.may_start(&key, now) {
+                *self.running.entry(key.target.clone()).or_default() += 1;
+                self.wait_for(&key, None);
+                started.push(key);
+            }
         }
-        due
+        started
     }
 
-    /// Says how a started poll ended. One that is no longer wanted is ignored.
+    /// Whether its target and the rate of its schedule have room; if not, it comes back when they have.
+    fn may_start(&mut self, key: &PollKey, now: Time) -> bool {
+        let Some(state) = self.polls.get_mut(key) else { return false };
+        let running = self.running.get(&key.target).copied().unwrap_or(0);
+        if state.rhythm.per_host.is_some_and(|most| running >= most) {
+            state.parked = true;
+            self.wait_for(key, None);
+            return false;
+        }
+        let Some((schedule, per_second)) = state.rhythm.rate.clone().filter(|_| !state.placed) else {
+            state.placed = false;
+            return true;
+        };
+        let at = self.rates.entry(schedule).or_insert(Rate::new(per_second)).take(now, per_second);
+        if at <= now {
+            return true;
+        }
+        state.placed = true;
+        self.wait_for(key, Some(at));
+        false
+    }
+
+    /// Says how a started poll ended. One that is no longer wanted is forgotten.
     pub fn end(&mut self, key: &PollKey, how: Ended, now: Time) {
+        self.leave(&key.target, now);
         let Some(state) = self.polls.get_mut(key) else { return };
         state.starts += 1;
         state.failures = if how == Ended::Failed { state.failures.saturating_add(1) } else { 0 };
-        let Rhythm { every, jitter, backoff } = &state.rhythm;
-        let wait = match how {
-            Ended::More => Duration::ZERO,
-            Ended::Done => every.mul_f64((1.0 + jitter * (share(key, state.starts) * 2.0 - 1.0)).max(0.0)),
-            Ended::Failed => {
-                let cap = backoff.0.saturating_mul(1 << state.failures.min(20).saturating_sub(1)).min(backoff.1);
-                cap.mul_f64(share(key, state.starts)).max(backoff.0 / 2)
-            }
+        let (rhythm, share) = (&state.rhythm, share(key, state.starts));
+        let due = match how {
+            Ended::More => rhythm.open(Some(now)),
+            Ended::Done => rhythm.next(now, share),
+            Ended::DoneFor(wait) => rhythm.open(Some(now.plus(wait))),
+            Ended::Failed => rhythm.retry(now, state.failures, share),
         };
-        self.wait_for(key, Some(now.plus(wait)));
+        self.wait_for(key, Some(due));
+    }
+
+    /// One poll of a target less: those that wait for room are due now.
+    fn leave(&mut self, target: &Arc<str>, now: Time) {
+        if let Some(running) = self.running.get_mut(target) {
+            *running = running.saturating_sub(1);
+            if *running == 0 {
+                self.running.remove(target);
+            }
+        }
+        let from = PollKey { target: target.clone(), stream: "".into() };
+        let of_target = self.polls.range_mut(from..).take_while(|(key, _)| key.target == *target);
+        let parked: Vec<PollKey> =
+            of_target.filter_map(|(key, state)| std::mem::take(&mut state.parked).then(|| key.clone())).collect();
+        parked.iter().for_each(|key| self.wait_for(key, Some(now)));
     }
 
     /// When the next poll is due.
@@ -137,6 +180,12 @@ impl Timetable {
     }
 }
 
+impl State {
+    fn new(rhythm: Rhythm) -> Self {
+        Self { rhythm, due: None, placed: false, parked: false, starts: 0, failures: 0 }
+    }
+}
+
 /// First polls are spread so that on average one starts in this time: a few start at once, many within their interval.
 const START_GAP: Duration = Duration::from_millis(10);
 
@@ -150,12 +199,17 @@ fn share(key: &PollKey, count: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schedule::{Cron, Hours};
 
     fn rhythm(every_s: u64) -> Rhythm {
         Rhythm {
             every: Duration::from_secs(every_s),
             jitter: 0.2,
+            cron: None,
+            during: Vec::new(),
             backoff: (Duration::from_secs(1), Duration::from_secs(60)),
+            per_host: None,
+            rate: None,
         }
     }
 
@@ -229,5 +283,87 @@ mod tests {
         assert_eq!(table.next(), Some(Time(31_000_000)));
         table.want(&BTreeMap::new(), Time(30_000_000));
         assert_eq!(table.next(), None);
+    }
+
+    /// Seconds since 1970 of a moment in UTC.
+    fn at(text: &str) -> Time {
+        Time::parse(text, Time(0)).expect("a time")
+    }
+
+    #[test]
+    fn cron_and_hours_say_when() {
+        let nightly = Rhythm { cron: Some(Cron::parse("0 3 * * *").expect("a cron line")), ..rhythm(15) };
+        let by_day = Rhythm { during: vec![Hours::parse("mon-fri 08:00-18:00 UTC").expect("hours")], ..rhythm(15) };
+        let wanted = BTreeMap::from([(key("night"), nightly), (key("office"), by_day)]);
+        let mut table = Timetable::default();
+        // A Thursday evening.
+        let now = at("2026-11-26T20:00:00Z");
+        table.want(&wanted, now);
+        let due = |table: &Timetable, name: &str| table.polls[&key(name)].due.expect("it waits");
+        assert_eq!(due(&table, "night"), at("2026-11-27T03:00:00Z"));
+        assert_eq!(due(&table, "office"), at("2026-11-27T08:00:00Z"));
+        assert!(table.start(at("2026-11-27T02:59:59Z"), 9).is_empty());
+        let begun = at("2026-11-27T03:00:00Z");
+        assert_eq!(table.start(begun, 9), [key("night")]);
+        table.end(&key("night"), Ended::Done, begun.plus(Duration::from_secs(40)));
+        assert_eq!(due(&table, "night"), at("2026-11-28T03:00:00Z"), "once a night");
+
+        // On a Friday at closing time: more is read on Monday, and a failure is retried then.
+        let closing = at("2026-11-27T17:59:59Z");
+        table.start(closing, 9);
+        for how in [Ended::More, Ended::Done, Ended::Failed, Ended::DoneFor(Duration::from_secs(5))] {
+            table.end(&key("office"), how, at("2026-11-27T18:00:01Z"));
+            assert_eq!(due(&table, "office"), at("2026-11-30T08:00:00Z"), "{how:?}");
+        }
+    }
+
+    #[test]
+    fn a_closure_says_how_long_to_wait() {
+        let mut table = Timetable::default();
+        table.want(&BTreeMap::from([(key("t"), rhythm(15))]), Time(0));
+        table.start(Time(20_000_000), 1);
+        table.end(&key("t"), Ended::DoneFor(Duration::from_secs(300)), Time(20_000_000));
+        assert_eq!(table.next(), Some(Time(320_000_000)));
+    }
+
+    #[test]
+    fn polls_of_one_host_wait_for_each_other() {
+        let stream = |stream: &str| PollKey { target: "a".into(), stream: stream.into() };
+        let alone = Rhythm { per_host: Some(1), ..rhythm(1) };
+        let mut table = Timetable::default();
+        let wanted = [stream("disk"), stream("logs"), key("b")].map(|key| (key, alone.clone()));
+        table.want(&wanted.into(), Time(0));
+        let now = Time(5_000_000);
+        let started = table.start(now, 9);
+        assert_eq!(started.len(), 2, "one of each host: {started:?}");
+        assert_eq!(table.next(), None, "the other is no reason to wake up");
+        let first = started.iter().find(|key| &*key.target == "a").expect("one of a");
+        table.end(first, Ended::Done, now);
+        let second = table.start(now, 9);
+        assert!(second.len() == 1 && second[0].target == first.target && second[0] != *first, "{second:?}");
+    }
+
+    #[test]
+    fn a_rate_holds_for_all_polls_of_a_schedule() {
+        let slow = Rhythm { rate: Some(("slow".into(), 5.0)), ..rhythm(10) };
+        let mut wanted: BTreeMap<PollKey, Rhythm> = (0..40).map(|i| (key(&format!("t{i:02}")), slow.clone())).collect();
+        wanted.insert(key("free"), rhythm(10));
+        let mut table = Timetable::default();
+        table.want(&wanted, Time(0));
+        let mut by_second = BTreeMap::<i64, u32>::new();
+        let mut starts = BTreeMap::<PollKey, u32>::new();
+        for step in 0..60_000 {
+            let now = Time(step * 1_000);
+            for key in table.start(now, 64) {
+                if &*key.target != "free" {
+                    *by_second.entry(now.0 / 1_000_000).or_default() += 1;
+                }
+                *starts.entry(key.clone()).or_default() += 1;
+                table.end(&key, Ended::Done, now);
+            }
+        }
+        assert!(by_second.values().all(|n| *n <= 6), "{by_second:?}");
+        assert!(starts.values().all(|n| *n >= 4), "nobody starves: {starts:?}");
+        assert!(starts[&key("free")] >= 5);
     }
 }
