@@ -234,6 +234,10 @@ pub trait Store: Send + Sync {
     fn wait_for(&self, _position: &str, _wait: Duration) -> Result<bool> {
         Ok(true)
     }
+    /// What is given credentials that rotate, for stores that log in somewhere.
+    fn holder(&self) -> Option<&dyn Holder> {
+        None
+    }
 }
 
 /// How a query is answered.
@@ -248,32 +252,87 @@ pub struct Explained {
 // ---- Secrets, Inventory, Renderer ----
 
 /// Credentials with their life. `Debug` shows nothing of them.
-#[derive(Clone, Default)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret {
     /// A user name, if it has one.
     pub user: Option<String>,
     /// The password or token.
     pub password: String,
-    /// When it ends; `None`: never.
-    pub until: Option<Time>,
+    /// How long it holds.
+    pub life: Life,
     /// What renews and revokes it.
     pub lease: Option<String>,
 }
 
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Secret(until {:?})", self.until)
+/// How long a secret holds, counted from the moment it was issued or renewed: the wall clock may jump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// It ends by itself after this long, whatever kills it first: its own lease or what that hangs on.
+    Ends {
+        /// From now.
+        within: Duration,
+        /// Whether asking can prolong it.
+        renewable: bool,
+    },
+    /// It holds until it is replaced where it comes from. Renewing reads it again.
+    Watched {
+        /// When to look again.
+        every: Duration,
+    },
+}
+
+impl Secret {
+    /// Whether both let in as the same: only their lives differ.
+    pub fn same(&self, other: &Self) -> bool {
+        self.user == other.user && self.password == other.password
     }
 }
 
-/// Where credentials come from.
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Secret({:?})", self.life)
+    }
+}
+
+/// Where credentials come from. `Unavailable`: ask again later; `Denied`: a right is missing, a person must act;
+/// anything else: this secret can't be had or prolonged, another may.
 pub trait Secrets: Send + Sync {
     /// Issues or reads the secret at a path.
     fn issue<'a>(&'a self, path: &'a str) -> Later<'a, Result<Secret>>;
-    /// Prolongs it; its new end is in the answer.
-    fn renew<'a>(&'a self, secret: &'a Secret) -> Later<'a, Result<Secret>>;
-    /// Ends it.
+    /// Prolongs it; what holds from now on is in the answer. Another password there means it was replaced.
+    fn renew<'a>(&'a self, path: &'a str, secret: &'a Secret) -> Later<'a, Result<Secret>>;
+    /// Ends it. Ending twice is fine.
     fn revoke<'a>(&'a self, secret: &'a Secret) -> Later<'a, Result<()>>;
+    /// Ends everything that was opened to get secrets, when the program ends.
+    fn end(&self) -> Later<'_, Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+    /// Looks at the whole chain as an operator would, for the paths the configuration names: one finding a step.
+    fn examine<'a>(&'a self, _paths: &'a [String]) -> Later<'a, Vec<Finding>> {
+        Box::pin(async { Vec::new() })
+    }
+}
+
+/// What an examination found at one step.
+#[derive(Debug)]
+pub struct Finding {
+    /// What was looked at: `Vault answers`.
+    pub step: String,
+    /// What is so, or what is wrong.
+    pub result: Result<String>,
+    /// Works, and yet a person should know.
+    pub warning: Option<String>,
+}
+
+/// What works with credentials that are replaced while it runs. Calls block.
+pub trait Holder: Send + Sync {
+    /// Tries the credentials by logging in; if that works all new work uses them. Answers their generation.
+    fn enter(&self, secret: &Secret) -> Result<u64>;
+    /// Waits until no connection of this generation or an older one works, at most `within`, then closes all of
+    /// them. False if some had to be cut.
+    fn leave(&self, generation: u64, within: Duration) -> bool;
+    /// Told each time the newest credentials were refused in use.
+    fn refusals(&self) -> &crate::rotate::Refusals;
 }
 
 /// Where targets come from; asked again on a timer.

@@ -9,6 +9,7 @@ use infralogs_core::{
     definitions::Definitions,
     inventory::Direct,
     plugin::{Build, Renderer, Settings, Source, Store},
+    rotate::Values,
     script::Scripts,
     time::Time,
     view::{Answers, View},
@@ -62,10 +63,10 @@ pub fn renderer() -> Result<Arc<dyn Renderer>> {
 }
 
 /// Reads targets through their agents' HTTP interface, or directly where they name a source plugin.
-pub fn targets() -> Open {
-    Arc::new(|target, stream| match &target.direct {
+pub fn targets(values: Option<Arc<Values>>) -> Open {
+    Arc::new(move |target, stream| match &target.direct {
         Some(direct) => source(direct),
-        None => Ok(Box::new(AgentApi::open(target, stream)?)),
+        None => Ok(Box::new(AgentApi::open(target, stream, values.as_deref())?)),
     })
 }
 
@@ -107,12 +108,12 @@ pub async fn dashboards(
 /// A dashboard as a self-contained page, or as Bokeh's document in JSON.
 pub async fn render(
     scripts: &Scripts,
-    store: &StoreConfig,
+    store: Arc<dyn Store>,
     dashboard: &str,
     parameters: &[(String, String)],
     page: bool,
 ) -> Result<String> {
-    let (store, renderer) = (self::store(store)?, renderer()?);
+    let renderer = renderer()?;
     let now = Time::now();
     let view = View::parse(dashboard, parameters.iter().map(|(name, value)| (&**name, &**value)), now)?;
     let shown = Arc::new(Answers::new(store)).show(&scripts.current(), &view, now).await?;

@@ -20,12 +20,16 @@ enum Format {
     Json,
 }
 
+/// Libraries that say the words of a request where it is made; we say what became of it.
+const SILENT: [&str; 2] = ["rustify=off", "vaultrs=off"];
+
 /// Starts logging. An unreadable level falls back to `info`, and is said.
 pub fn start(options: &Options) {
     let (filter, wrong) = match EnvFilter::try_new(&options.log) {
         Ok(filter) => (filter, None),
         Err(error) => (EnvFilter::new("info"), Some(error)),
     };
+    let filter = SILENT.iter().flat_map(|directive| directive.parse()).fold(filter, EnvFilter::add_directive);
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

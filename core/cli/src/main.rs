@@ -9,6 +9,7 @@ mod output;
 mod place;
 mod plugins;
 mod scripts;
+mod secrets;
 mod sketch;
 mod stop;
 mod subpath;
@@ -38,7 +39,11 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let done = runtime.block_on(typed.command.run());
+    let done = runtime.block_on(async {
+        let done = typed.command.run().await;
+        secrets::end_all().await;
+        done
+    });
     runtime.shutdown_timeout(std::time::Duration::from_secs(3));
     match done {
         Ok(code) => code,

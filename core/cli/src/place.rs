@@ -1,9 +1,9 @@
 //! Where a command asks: the scripts and the store that its flags or infralogs.yaml say.
 
-use crate::{connect, scripts};
+use crate::{connect, scripts, secrets};
 use infralogs_core::{
     Error, Result,
-    config::{Config, StoreConfig},
+    config::{Config, SecretsConfig, StoreConfig},
     plugin::Store,
     query::{Frame, Query},
     table::{Rows, TableDef},
@@ -37,6 +37,8 @@ pub struct Places {
     pub write: StoreConfig,
     /// Where they are read, if elsewhere.
     pub read: Option<StoreConfig>,
+    /// Where credentials come from.
+    pub secrets: Option<SecretsConfig>,
 }
 
 impl Place {
@@ -44,17 +46,18 @@ impl Place {
     pub fn find(&self) -> Result<Places> {
         if let Some(path) = &self.config {
             let config = Config::load(path)?;
-            return Ok(Places { roots: config.scripts, write: config.store, read: config.read });
+            let Config { scripts, store, read, secrets, .. } = config;
+            return Ok(Places { roots: scripts, write: store, read, secrets });
         }
         let roots = connect::roots(&self.scripts, None)?;
-        Ok(Places { write: Config::built_in(roots.clone(), &self.data)?.store, roots, read: None })
+        Ok(Places { write: Config::built_in(roots.clone(), &self.data)?.store, roots, read: None, secrets: None })
     }
 }
 
 impl Places {
     /// The store that is read.
-    pub fn store(&self) -> Result<Arc<dyn Store>> {
-        connect::store(self.read.as_ref().unwrap_or(&self.write))
+    pub async fn store(&self) -> Result<Arc<dyn Store>> {
+        secrets::supplied(self.read.as_ref().unwrap_or(&self.write), self.secrets.as_ref()).await
     }
 
     /// A typed question with the table it is about; `None` if it is wrong, which is drawn on standard error.

@@ -11,4 +11,6 @@ pub static PLUGINS: &[&Plugin] = &[
     &infralogs_sqlite::PLUGIN,
     &infralogs_mysql::PLUGIN,
     &infralogs_bokeh::PLUGIN,
+    &infralogs_vault::PLUGIN,
+    &infralogs_mounted::PLUGIN,
 ];

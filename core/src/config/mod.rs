@@ -27,6 +27,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// Where dashboards read, if elsewhere (a replica).
     pub read: Option<StoreConfig>,
+    /// Where credentials come from.
+    pub secrets: Option<SecretsConfig>,
     /// Where the dashboard listens.
     pub listen: String,
     /// Who may look at dashboards; `None`: everyone who reaches the address.
@@ -50,7 +52,20 @@ pub struct StoreConfig {
     pub place: String,
 }
 
+/// Where credentials come from: a plugin by name, and what it says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SecretsConfig {
+    /// The plugin: `vault`, `mounted`.
+    pub plugin: String,
+    /// The rest, for the plugin.
+    pub settings: Settings,
+}
+
 impl StoreConfig {
+    /// The path of the secret it logs in with, if that rotates.
+    pub fn secret(&self) -> Option<&str> {
+        self.settings.get("secret").and_then(|path| path.as_str())
+    }
     /// What the plugin is built from.
     pub fn settings(&self) -> Settings {
         Settings { place: self.place.clone(), value: self.settings.clone(), ..Settings::default() }
@@ -106,6 +121,8 @@ struct Raw {
     #[serde(default)]
     read: Option<serde_json::Value>,
     #[serde(default)]
+    secrets: Option<serde_json::Map<String, serde_json::Value>>,
+    #[serde(default)]
     listen: Option<String>,
     #[serde(default)]
     sign_in: Option<SignIn>,
@@ -136,6 +153,7 @@ impl Config {
             scripts,
             store: StoreConfig::of_url(&url, "--data")?,
             read: None,
+            secrets: None,
             listen: "127.0.0.1:8080".into(),
             sign_in: None,
             inventories: BTreeMap::new(),
@@ -169,6 +187,10 @@ impl Config {
             read: raw
                 .read
                 .map(|read| store_config(read, &format!("{place}: read")).map(|read| in_folder(read, &folder)))
+                .transpose()?,
+            secrets: raw
+                .secrets
+                .map(|secrets| secrets_config(secrets, &folder, &format!("{place}: secrets")))
                 .transpose()?,
             listen: raw.listen.unwrap_or_else(|| "127.0.0.1:8080".into()),
             sign_in: raw.sign_in.map(|said| sign_in(said, &folder, &format!("{place}: sign_in"))).transpose()?,
@@ -242,6 +264,21 @@ fn sign_in(said: SignIn, folder: &Path, place: &str) -> Result<SignIn> {
         cookie_keys_file: resolve(said.cookie_keys_file),
         proxy: said.proxy,
     })
+}
+
+/// `{plugin: vault, …}`
+fn secrets_config(
+    mut said: serde_json::Map<String, serde_json::Value>,
+    folder: &Path,
+    place: &str,
+) -> Result<SecretsConfig> {
+    let Some(serde_json::Value::String(plugin)) = said.remove("plugin") else {
+        return Err(Error::invalid("`secrets` names no plugin")
+            .at(place)
+            .help("write `plugin: vault` or `plugin: mounted`"));
+    };
+    let settings = Settings { place: place.to_owned(), value: said.into(), folder: folder.into() };
+    Ok(SecretsConfig { plugin, settings })
 }
 
 /// Relative paths of files start at the configuration's folder.

@@ -132,7 +132,11 @@ impl Server {
         self.try_sql(sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    fn try_sql(&self, sql: &str) -> Result<String, String> {
+    /// Runs statements as root; the error is what the client program says.
+    ///
+    /// # Errors
+    /// If the server is away or refuses.
+    pub fn try_sql(&self, sql: &str) -> Result<String, String> {
         let socket = self.path("sock");
         if !Path::new(&socket).exists() {
             return Err("no socket yet".into());

@@ -7,12 +7,13 @@ use infralogs_core::{
     entry::Batch,
     inventory::{Target, TokenFrom},
     plugin::{Ask, Build, LOGS, Later, Plugin, Settings, Source},
+    rotate::Values,
     wire::{Limits, Reader},
 };
 use infralogs_http::{Client, client};
 use serde::Deserialize;
 use std::{sync::OnceLock, time::Duration};
-use token::Token;
+use token::{Presented, Token};
 
 /// This plugin.
 pub static PLUGIN: Plugin = Plugin {
@@ -48,26 +49,26 @@ fn build(settings: &Settings) -> Result<AgentApi> {
     let raw: Raw = settings.read()?;
     let token = raw.token_file.map_or(TokenFrom::Open, TokenFrom::File);
     let target = Target { name: raw.url.clone().into(), url: raw.url, token, ..Target::default() };
-    AgentApi::open(&target, raw.stream.as_deref().unwrap_or(LOGS))
+    AgentApi::open(&target, raw.stream.as_deref().unwrap_or(LOGS), None)
 }
 
 impl AgentApi {
     /// A stream of a target: `logs`, or a report by name. Checks, never connects.
-    pub fn open(target: &Target, stream: &str) -> Result<Self> {
+    /// `values` is where secrets are read that targets name.
+    pub fn open(target: &Target, stream: &str, values: Option<&Values>) -> Result<Self> {
         let path = if stream == LOGS { "logs".to_owned() } else { format!("reports/{stream}") };
         Ok(Self {
             client: client()?,
             url: format!("{}/{path}", target.url.trim_end_matches('/')),
-            token: Token::new(&target.token)?,
+            token: Token::new(&target.token, values)?,
         })
     }
 
     /// Asks once; the batch counts only with its closing line.
-    async fn ask(&self, url: &str) -> Result<Batch> {
-        let token = self.token.read()?;
+    async fn ask(&self, url: &str, token: Option<&Presented>) -> Result<Batch> {
         let get = client::Get {
             url,
-            bearer: token.as_deref(),
+            bearer: token.map(Presented::text),
             headers: &[("accept", "application/x-ndjson")],
             timeout: TIMEOUT,
             bytes_max: BODY_BYTES_MAX,
@@ -89,9 +90,13 @@ impl Source for AgentApi {
     fn read<'a>(&'a mut self, ask: &'a Ask) -> Later<'a, Result<Batch>> {
         Box::pin(async move {
             let url = with_query(&self.url, ask);
-            match self.ask(&url).await {
+            let token = self.token.read().await?;
+            match self.ask(&url, token.as_ref()).await {
                 // The token may have been rotated: read it again, once.
-                Err(error) if error.kind == Kind::Denied && self.token.forget() => self.ask(&url).await,
+                Err(error) if error.kind == Kind::Denied => match self.token.refused(token.as_ref()).await? {
+                    true => self.ask(&url, self.token.read().await?.as_ref()).await,
+                    false => Err(error),
+                },
                 answer => answer,
             }
         })
@@ -132,8 +137,8 @@ fn escaped(value: &str) -> String {
     value.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
-/// A secret by path needs a secrets plugin, which this build has not.
+/// A secret by path needs a secrets plugin.
 pub(crate) fn no_secrets(path: &str) -> Error {
     Error::invalid(format!("the token is the secret `{path}`, and no secrets plugin is configured"))
-        .help("use `token_file` until one is")
+        .help("add `secrets:` to infralogs.yaml, or use `token_file`")
 }

@@ -11,6 +11,7 @@ mod query;
 mod reads;
 mod retain;
 mod rollups;
+mod rotation;
 mod schema;
 mod settings;
 
@@ -19,7 +20,7 @@ use infralogs_core::{
     cursor::Cursor,
     error::Result,
     inventory::Target,
-    plugin::{Build, Commit, Committed, Explained, Plugin, Settings, Store, Stream},
+    plugin::{Build, Commit, Committed, Explained, Holder, Plugin, Settings, Store, Stream},
     query::{Frame, Query},
     sql::{self, Dialect, retention::Keep},
     table::{Rows, TableDef},
@@ -55,6 +56,11 @@ impl Mysql {
         let (keep, rest) = Keep::take(settings)?;
         let (reads, rest) = Reads::take(rest)?;
         Ok(Self { pool: Pool::new(settings::Access::of(&rest)?), reads, keep })
+    }
+
+    /// Every pool that logs in with our credentials.
+    fn pools(&self) -> impl Iterator<Item = &Pool> {
+        std::iter::once(&self.pool).chain(self.reads.fallback())
     }
 }
 
@@ -138,5 +144,9 @@ impl Store for Mysql {
 
     fn wait_for(&self, position: &str, wait: Duration) -> Result<bool> {
         self.pool.with(|session| reads::wait_for(session, position, wait))
+    }
+
+    fn holder(&self) -> Option<&dyn Holder> {
+        self.pool.rotates().then_some(self)
     }
 }

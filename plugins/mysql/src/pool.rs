@@ -3,7 +3,11 @@
 //! The driver's own pool connects while it holds its lock, so that one silent server would stop everybody.
 
 use crate::{dialect::Flavour, error::failed, settings::Access};
-use infralogs_core::error::{Error, Kind, Result};
+use infralogs_core::{
+    error::{Error, Kind, Result},
+    plugin::Secret,
+    rotate::Refusals,
+};
 use mysql::{Conn, prelude::Queryable};
 use std::{
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
@@ -27,24 +31,52 @@ pub(crate) struct Session {
     /// Whether `LOAD DATA LOCAL` may be used; found out at the first try.
     pub local: bool,
     used: Instant,
+    generation: u64,
+}
+
+impl Session {
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+    /// Says which credentials it was made with.
+    pub fn own(&mut self, generation: u64) {
+        self.generation = generation;
+    }
 }
 
 #[derive(Debug)]
 pub(crate) struct Pool {
-    access: Access,
+    pub(crate) access: Access,
+    pub(crate) refusals: Refusals,
     state: Mutex<State>,
-    returned: Condvar,
+    pub(crate) returned: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    idle: Vec<Session>,
-    busy: usize,
+pub(crate) struct State {
+    pub idle: Vec<Session>,
+    pub busy: Vec<Busy>,
+    taken: u64,
+    /// The newest credentials' number; 0 before any were given.
+    pub generation: u64,
+    /// Who we log in as, if that is given while running.
+    pub secret: Option<Secret>,
+    /// Those replaced whose connections may still be at work, by generation.
+    pub former: Vec<(u64, Secret)>,
+}
+
+/// A connection at work, or being made.
+#[derive(Debug)]
+pub(crate) struct Busy {
+    turn: u64,
+    pub generation: u64,
+    /// The server's number for it, once there is one.
+    pub id: Option<u32>,
 }
 
 impl Pool {
     pub fn new(access: Access) -> Self {
-        Self { access, state: Mutex::default(), returned: Condvar::new() }
+        Self { access, refusals: Refusals::default(), state: Mutex::default(), returned: Condvar::new() }
     }
 
     /// What a person calls the database.
@@ -52,14 +84,22 @@ impl Pool {
         self.access.name()
     }
 
+    /// Whether credentials are given while running.
+    pub fn rotates(&self) -> bool {
+        self.access.rotates
+    }
+
     /// Runs something on a connection. After an error of the connection or an unknown state it is not used again.
     pub fn with<T>(&self, run: impl FnOnce(&mut Session) -> Result<T>) -> Result<T> {
-        let idle = self.wait_turn()?;
-        let mut turn = Turn { pool: self, session: idle.and_then(usable) };
-        let session = match turn.session.take() {
+        let (mut turn, secret) = self.wait_turn()?;
+        let session = match turn.session.take().and_then(usable) {
             Some(session) => turn.session.insert(session),
-            None => turn.session.insert(self.connect()?),
+            None => {
+                let made = self.connect(secret.as_ref(), turn.generation);
+                turn.session.insert(made.inspect_err(|error| self.noted(error, turn.generation))?)
+            }
         };
+        self.at_work(turn.turn, session.conn.connection_id());
         let result = run(session);
         session.used = Instant::now();
         // Kinds that come from a healthy conversation; all others may have left it in the middle of something.
@@ -70,14 +110,23 @@ impl Pool {
         if !sound {
             turn.session = None;
         }
-        result.map_err(|error| if error.place.is_none() { error.at(self.name()) } else { error })
+        result
+            .inspect_err(|error| self.noted(error, turn.generation))
+            .map_err(|error| if error.place.is_none() { error.at(self.name()) } else { error })
     }
 
-    /// Takes a place among the busy ones, to be given back by [`Turn`], and an idle connection if there is one.
-    fn wait_turn(&self) -> Result<Option<Session>> {
+    /// Says so if the newest credentials were refused.
+    fn noted(&self, error: &Error, generation: u64) {
+        if error.kind == Kind::Denied && self.rotates() && generation == self.lock().generation {
+            self.refusals.tell();
+        }
+    }
+
+    /// Takes a place among the busy ones, with an idle connection if there is one, and who we are now.
+    fn wait_turn(&self) -> Result<(Turn<'_>, Option<Secret>)> {
         let until = Instant::now() + TURN_WAIT;
         let mut state = self.lock();
-        while state.busy >= CONNECTIONS_MAX {
+        while state.busy.len() >= CONNECTIONS_MAX {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 let what = format!("all {CONNECTIONS_MAX} connections to the database are busy");
@@ -85,31 +134,50 @@ impl Pool {
             }
             state = self.returned.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        state.busy += 1;
+        state.taken += 1;
+        let (turn, generation) = (state.taken, state.generation);
+        state.busy.push(Busy { turn, generation, id: None });
         state.idle.retain(|session| session.used.elapsed() < IDLE_MAX);
-        Ok(state.idle.pop())
+        let session = state.idle.pop();
+        Ok((Turn { pool: self, turn, generation, session }, state.secret.clone()))
     }
 
-    fn connect(&self) -> Result<Session> {
+    pub(crate) fn connect(&self, secret: Option<&Secret>, generation: u64) -> Result<Session> {
         let doing = "connecting to the database";
-        let mut conn = Conn::new(self.access.opts()?).map_err(failed(doing)).map_err(|error| error.at(self.name()))?;
+        let opts = self.access.opts(secret)?;
+        let mut conn = Conn::new(opts).map_err(failed(doing)).map_err(|error| error.at(self.name()))?;
         let version: Option<String> = conn.query_first("SELECT VERSION()").map_err(failed(doing))?;
         let flavour = Flavour::of(&version.unwrap_or_default());
         for sql in flavour.setup() {
             conn.query_drop(sql).map_err(failed("setting up a connection"))?;
         }
         flavour.may_setup().iter().for_each(|sql| drop(conn.query_drop(sql)));
-        Ok(Session { conn, flavour, local: true, used: Instant::now() })
+        Ok(Session { conn, flavour, local: true, used: Instant::now(), generation })
     }
 
-    fn put_back(&self, session: Option<Session>) {
+    fn at_work(&self, turn: u64, id: u32) {
+        if let Some(busy) = self.lock().busy.iter_mut().find(|busy| busy.turn == turn) {
+            busy.id = Some(id);
+        }
+    }
+
+    /// Gives a place back. A connection of replaced credentials is closed before: whoever waits for the place
+    /// revokes them next.
+    fn put_back(&self, turn: u64, session: Option<Session>) {
         let mut state = self.lock();
-        state.busy -= 1;
-        state.idle.extend(session);
-        self.returned.notify_one();
+        let replaced = session.as_ref().is_some_and(|session| session.generation != state.generation);
+        if replaced {
+            drop(state);
+            drop(session);
+            state = self.lock();
+        } else {
+            state.idle.extend(session);
+        }
+        state.busy.retain(|busy| busy.turn != turn);
+        self.returned.notify_all();
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -122,11 +190,13 @@ fn usable(mut session: Session) -> Option<Session> {
 /// A place in the pool; given back when dropped, with its connection or without.
 struct Turn<'p> {
     pool: &'p Pool,
+    turn: u64,
+    generation: u64,
     session: Option<Session>,
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.pool.put_back(self.session.take());
+        self.pool.put_back(self.turn, self.session.take());
     }
 }

@@ -76,6 +76,11 @@ impl Reads {
         }
     }
 
+    /// The primary, where it may be asked instead.
+    pub fn fallback(&self) -> Option<&Pool> {
+        self.fallback.as_ref()
+    }
+
     /// How far this server is behind, measured once a second at most.
     pub fn lag(&self, pool: &Pool) -> Result<Duration> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);

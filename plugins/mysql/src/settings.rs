@@ -2,7 +2,7 @@
 
 use infralogs_core::{
     error::{Error, Result},
-    plugin::Settings,
+    plugin::{Secret, Settings},
 };
 use mysql::{Opts, OptsBuilder, SslOpts};
 use serde::Deserialize;
@@ -21,6 +21,8 @@ struct Chosen {
     url: String,
     /// Holds the password, and nothing else but white space at its end. Read at every new connection.
     password_file: Option<PathBuf>,
+    /// User and password come from this path of `secrets:`, and rotate.
+    secret: Option<String>,
     /// A certificate authority's certificate (PEM): the connection is encrypted and the server checked.
     ca_file: Option<PathBuf>,
 }
@@ -29,6 +31,8 @@ struct Chosen {
 pub(crate) struct Access {
     base: Opts,
     password_file: Option<PathBuf>,
+    /// Whether user and password are given while running.
+    pub rotates: bool,
 }
 
 impl fmt::Debug for Access {
@@ -52,6 +56,12 @@ impl Access {
         if base.get_pass().is_some_and(|password| !password.is_empty()) {
             tracing::warn!(place = settings.place, "a password stands in the store's URL; use password_file");
         }
+        if chosen.secret.is_some() && (chosen.password_file.is_some() || base.get_user().is_some_and(|u| !u.is_empty()))
+        {
+            return Err(Error::invalid("the store has a `secret`, and a user or password too")
+                .at(&settings.place)
+                .help("keep `secret` and write mysql://HOST:3306/DATABASE"));
+        }
         let tls = chosen.ca_file.map(|file| SslOpts::default().with_root_cert_path(Some(file)));
         let base = OptsBuilder::from_opts(base)
             .prefer_socket(false)
@@ -61,7 +71,7 @@ impl Access {
             .tcp_nodelay(true)
             .stmt_cache_size(Some(STATEMENTS_MAX))
             .ssl_opts(tls);
-        Ok(Self { base: base.into(), password_file: chosen.password_file })
+        Ok(Self { base: base.into(), password_file: chosen.password_file, rotates: chosen.secret.is_some() })
     }
 
     /// What a person calls it.
@@ -70,8 +80,20 @@ impl Access {
         format!("MySQL {} at {host}:{port}", self.base.get_db_name().unwrap_or_default())
     }
 
-    /// What to connect with now, with the password as it is in its file at present.
-    pub fn opts(&self) -> Result<Opts> {
+    /// What to connect with now: as the secret's user, or with the password as it is in its file at present.
+    pub fn opts(&self, secret: Option<&Secret>) -> Result<Opts> {
+        if let Some(secret) = secret {
+            let user = secret.user.as_deref().ok_or_else(|| {
+                Error::invalid("the secret has no user name").at(self.name()).help("give it `username` and `password`")
+            })?;
+            let opts = OptsBuilder::from_opts(self.base.clone()).user(Some(user)).pass(Some(&*secret.password));
+            return Ok(opts.into());
+        }
+        if self.rotates {
+            return Err(Error::unavailable("there are no credentials for the database yet")
+                .at(self.name())
+                .help("the log says what they wait for; or run `infralogs doctor`"));
+        }
         let Some(file) = &self.password_file else { return Ok(self.base.clone()) };
         let password = std::fs::read_to_string(file).map_err(|error| {
             Error::invalid("the database's password can't be read")

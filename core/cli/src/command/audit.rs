@@ -57,7 +57,7 @@ const HEADER: [&str; 8] = ["host", "machine", "counted", "stored", "dropped", "u
 impl Args {
     /// Exit code 1 if a machine has more than its journal counted.
     pub async fn run(self) -> Result<ExitCode> {
-        let store = self.place.find()?.store()?;
+        let store = self.place.find()?.store().await?;
         let accounts = accounts(&store).await?;
         match self.output {
             Output::Table => {

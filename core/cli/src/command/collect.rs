@@ -1,6 +1,6 @@
 //! `infralogs collect`: polls the fleet on schedule and stores what it brings.
 
-use crate::{connect, scripts, stop};
+use crate::{connect, scripts, secrets::Keys, stop};
 use infralogs_core::{
     Result,
     collect::{Collector, Inventories, Status},
@@ -25,25 +25,32 @@ impl Args {
     pub async fn run(self) -> Result<ExitCode> {
         let config = Config::load(&self.config)?;
         let store = connect::store(&config.store)?;
+        let keys = Keys::of(config.secrets.as_ref())?;
         let Some(scripts) = scripts::open(&config.scripts) else { return Ok(ExitCode::from(2)) };
         let current = scripts.clone();
         let collector = Collector {
             current: Arc::new(move || current.current()),
             store: store.clone(),
-            open: connect::targets(),
+            open: connect::targets(keys.values()),
             inventories: Inventories { named: config.inventories, folder: config.folder },
             polls_max: config.polls_max,
             status: Arc::new(Status::default()),
         };
+        let keys = keys.keep(&[(&config.store, &store)])?;
         if self.once {
-            let totals = collector.run_once().await?;
+            keys.ready().await?;
+            let collected = collector.run_once().await;
+            keys.end().await;
+            let totals = collected?;
             println!("{} entries, {} rows stored in {}", totals.entries, totals.rows, store.name());
             return Ok(ExitCode::SUCCESS);
         }
         let stop = stop::on_signal()?;
         scripts::follow(&scripts, Some(store));
         let ops = crate::ops::serve(self.listen.as_deref(), &scripts, &collector.status, stop.clone()).await?;
-        collector.run(stop).await?;
+        let collected = collector.run(stop).await;
+        keys.end().await;
+        collected?;
         ops.await;
         Ok(ExitCode::SUCCESS)
     }

@@ -1,6 +1,6 @@
 //! `infralogs migrate`: makes or upgrades the store's tables, which collectors else do when they start.
 
-use crate::{connect, scripts};
+use crate::{scripts, secrets};
 use infralogs_core::{Error, Result, config::Config};
 use std::{path::PathBuf, process::ExitCode};
 
@@ -14,7 +14,7 @@ pub struct Args {
 impl Args {
     pub async fn run(self) -> Result<ExitCode> {
         let config = Config::load(&self.config)?;
-        let store = connect::store(&config.store)?;
+        let store = secrets::supplied(&config.store, config.secrets.as_ref()).await?;
         let Some(scripts) = scripts::open(&config.scripts) else { return Ok(ExitCode::from(2)) };
         let definitions = scripts.current();
         let (name, tables) = (store.name(), definitions.tables.clone());

@@ -5,6 +5,7 @@ mod check;
 mod collect;
 mod completions;
 mod definitions;
+mod doctor;
 mod dry_run;
 mod health;
 mod migrate;
@@ -57,6 +58,8 @@ pub enum Command {
     Render(render::Args),
     /// Asks a running infralogs how it is (for container health checks)
     Health(health::Args),
+    /// Looks at the whole chain: secrets, policies, lives, clocks, databases
+    Doctor(doctor::Args),
     /// Lists the plugins, or prints one's sample configuration
     Plugins(plugins::Args),
     /// Prints completions for a shell
@@ -83,6 +86,7 @@ impl Command {
             Self::Definitions(args) => args.run(),
             Self::Render(args) => args.run().await,
             Self::Health(args) => args.run().await,
+            Self::Doctor(args) => args.run().await,
             Self::Plugins(args) => args.run(),
             Self::Completions(args) => args.run(),
         }

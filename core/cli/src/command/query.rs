@@ -5,6 +5,7 @@ use crate::{
     output::{self, Output},
     place::{Place, Places},
     scripts,
+    secrets::supplied,
 };
 use infralogs_core::{
     Error, Result,
@@ -51,7 +52,7 @@ pub struct Args {
 
 impl Args {
     pub async fn run(self) -> Result<ExitCode> {
-        let Places { roots, write, read } = self.place.find()?;
+        let Places { roots, write, read, secrets } = self.place.find()?;
         let (last, timeout) = (parse_span(&self.last)?, parse_span(&self.timeout)?);
         let Some((definitions, query)) = scripts::ask(&roots, &self.query) else { return Ok(ExitCode::from(2)) };
         let Some(table) = definitions.table(&query.table).cloned() else {
@@ -60,14 +61,17 @@ impl Args {
         let now = Time::now();
         let timeout_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
         let frame = Frame { window: Window { from: now.minus(last), to: now }, zone_s: 0, timeout_ms };
-        let store = connect::store(read.as_ref().unwrap_or(&write))?;
-        let (sql, fresh, said) = (self.sql, self.fresh.then_some(write), query.last.is_none());
+        let chosen = read.as_ref().unwrap_or(&write);
+        let (sql, said) = (self.sql, query.last.is_none());
+        // Explaining asks nothing, so it needs no credentials.
+        let store = if sql { connect::store(chosen)? } else { supplied(chosen, secrets.as_ref()).await? };
+        let primary = if self.fresh { Some(supplied(&write, secrets.as_ref()).await?) } else { None };
         let answer = tokio::task::spawn_blocking(move || {
             if sql {
                 return store.explain(&query, &table, &frame).map(Err);
             }
-            if let Some(primary) = fresh {
-                wait(&*store, &connect::store(&primary)?)?;
+            if let Some(primary) = primary {
+                wait(&*store, &primary)?;
             }
             store.query(&query, &table, &frame).map(Ok)
         });

@@ -1,7 +1,10 @@
 //! `infralogs render`: writes a dashboard as one self-contained page, or as the Bokeh document.
 
-use crate::{connect, scripts};
-use infralogs_core::{Error, Result, config::Config, config::StoreConfig};
+use crate::{connect, scripts, secrets};
+use infralogs_core::{
+    Error, Result,
+    config::{Config, SecretsConfig, StoreConfig},
+};
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
@@ -42,21 +45,22 @@ impl Args {
                     .help("write --out page.html or --out doc.json"));
             }
         };
-        let (roots, store) = self.sources()?;
+        let (roots, store, source) = self.sources()?;
         let Some(scripts) = scripts::open(&roots) else { return Ok(ExitCode::from(2)) };
-        let text = connect::render(&scripts, &store, &self.dashboard, &self.parameters(), page).await?;
+        let store = secrets::supplied(&store, source.as_ref()).await?;
+        let text = connect::render(&scripts, store, &self.dashboard, &self.parameters(), page).await?;
         write(&self.out, &text)?;
         eprintln!("wrote {} ({} bytes)", self.out.display(), text.len());
         Ok(ExitCode::SUCCESS)
     }
 
-    fn sources(&self) -> Result<(Vec<PathBuf>, StoreConfig)> {
+    fn sources(&self) -> Result<(Vec<PathBuf>, StoreConfig, Option<SecretsConfig>)> {
         if let Some(path) = &self.config {
             let config = Config::load(path)?;
-            return Ok((config.scripts, config.read.unwrap_or(config.store)));
+            return Ok((config.scripts, config.read.unwrap_or(config.store), config.secrets));
         }
         let roots = connect::roots(&self.scripts, None)?;
-        Ok((roots.clone(), Config::built_in(roots, &self.data)?.store))
+        Ok((roots.clone(), Config::built_in(roots, &self.data)?.store, None))
     }
 
     /// The view as a URL would say it.

@@ -1,6 +1,6 @@
 //! `infralogs serve`: the dashboards of a store, read from the replica where there is one.
 
-use crate::{connect, scripts, stop};
+use crate::{connect, scripts, secrets::Keys, stop};
 use infralogs_core::{Result, config::Config};
 use infralogs_dashboards::Access;
 use std::{path::PathBuf, process::ExitCode};
@@ -18,7 +18,8 @@ pub struct Args {
 impl Args {
     pub async fn run(self) -> Result<ExitCode> {
         let config = Config::load(&self.config)?;
-        let store = connect::store(config.read.as_ref().unwrap_or(&config.store))?;
+        let chosen = config.read.as_ref().unwrap_or(&config.store);
+        let store = connect::store(chosen)?;
         let access = Access::of(config.sign_in.as_ref())?;
         let Some(scripts) = scripts::open(&config.scripts) else { return Ok(ExitCode::from(2)) };
         let listener = infralogs_http::bind(self.listen.as_deref().unwrap_or(&config.listen)).await?;
@@ -28,9 +29,12 @@ impl Args {
             );
         }
         let stop = stop::on_signal()?;
+        let keys = Keys::of(config.secrets.as_ref())?.keep(&[(chosen, &store)])?;
         scripts::follow(&scripts, None);
         tracing::info!("dashboards of {} on http://{}", store.name(), connect::address(&listener));
-        connect::dashboards(scripts, store, access, listener, stop).await?;
+        let served = connect::dashboards(scripts, store, access, listener, stop).await;
+        keys.end().await;
+        served?;
         Ok(ExitCode::SUCCESS)
     }
 }

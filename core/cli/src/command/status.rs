@@ -55,7 +55,7 @@ struct Machine {
 impl Args {
     /// Exit code 1 if a machine is late or fails.
     pub async fn run(self) -> Result<ExitCode> {
-        let (store, late) = (self.place.find()?.store()?, parse_span(&self.late)?);
+        let (store, late) = (self.place.find()?.store().await?, parse_span(&self.late)?);
         loop {
             let machines = machines(&store, late).await?;
             if self.watch && std::io::stdout().is_terminal() {

@@ -58,7 +58,7 @@ impl Args {
         let Some((query, table)) = places.ask(&format!("logs{condition}.latest({})", self.entries.max(1)))? else {
             return Ok(ExitCode::from(2));
         };
-        let store = places.store()?;
+        let store = places.store().await?;
         let mut shown = Shown::new();
         let now = Time::now();
         let window = Window { from: now.minus(parse_span(&self.last)?), to: now.plus(LATE) };

@@ -55,7 +55,7 @@ impl Args {
         let collector = Collector {
             current: Arc::new(move || current.current()),
             store: store.clone(),
-            open: connect::targets(),
+            open: connect::targets(None),
             inventories: Inventories {
                 named: BTreeMap::from([(INVENTORY.to_owned(), InventoryConfig::List(fleet.targets.clone()))]),
                 folder: config.folder,

@@ -85,7 +85,7 @@ pub async fn agent(
     let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
     let token = token_file.map_or(TokenFrom::Open, |file| TokenFrom::File(file.display().to_string()));
     let target = Target { name: url.as_str().into(), url, token, ..Target::default() };
-    ask(Box::new(AgentApi::open(&target, LOGS)?), since, limit, given).await
+    ask(Box::new(AgentApi::open(&target, LOGS, None)?), since, limit, given).await
 }
 
 async fn ask(mut source: Box<dyn Source>, since: Time, limit: usize, given: &[(String, String)]) -> Result<Read> {

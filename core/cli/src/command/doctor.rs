@@ -1,0 +1,91 @@
+//! `infralogs doctor`: looks at the whole chain as an operator would, from Vault to the database.
+
+use crate::{connect, secrets::Keys};
+use infralogs_core::{
+    Result,
+    config::{Config, InventoryConfig, StoreConfig, read_targets},
+    inventory::TokenFrom,
+    plugin::Finding,
+};
+use std::{collections::BTreeSet, path::PathBuf, process::ExitCode, sync::Arc};
+
+/// The most agents' tokens looked at: one tells about the policy, a few about typing mistakes.
+const TOKENS_MAX: usize = 5;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = "infralogs.yaml")]
+    config: PathBuf,
+}
+
+impl Args {
+    pub async fn run(self) -> Result<ExitCode> {
+        let config = Config::load(&self.config)?;
+        let keys = Keys::of(config.secrets.as_ref())?;
+        let mut sound = true;
+        if let Some(secrets) = keys.source() {
+            let paths: Vec<String> = paths(&config).into_iter().collect();
+            for finding in secrets.examine(&paths).await {
+                sound &= said(&finding);
+            }
+        }
+        let _ = match keys.source() {
+            Some(secrets) => secrets.end().await,
+            None => Ok(()),
+        };
+        let stores = [Some(("store", &config.store)), config.read.as_ref().map(|read| ("read", read))];
+        for (name, store) in stores.into_iter().flatten() {
+            sound &= said(&reach(&config, name, store).await);
+        }
+        Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// Every secret the configuration names; of the agents' only a few.
+fn paths(config: &Config) -> BTreeSet<String> {
+    let stores = [Some(&config.store), config.read.as_ref()];
+    let mut paths: BTreeSet<String> =
+        stores.into_iter().flatten().filter_map(|store| store.secret().map(str::to_owned)).collect();
+    let targets = config.inventories.values().flat_map(|inventory| match inventory {
+        InventoryConfig::List(targets) => targets.clone(),
+        InventoryConfig::File(path) => read_targets(path).unwrap_or_default(),
+    });
+    let tokens = targets.filter_map(|target| match target.token {
+        TokenFrom::Secret(path) => Some(path),
+        _ => None,
+    });
+    paths.extend(tokens.take(TOKENS_MAX));
+    paths
+}
+
+/// Logs in to the database with the credentials it would get, and asks it something.
+async fn reach(config: &Config, name: &str, chosen: &StoreConfig) -> Finding {
+    let asked = async {
+        let store = connect::store(chosen)?;
+        let keys = Keys::of(config.secrets.as_ref())?.keep(&[(chosen, &store)])?;
+        let asked = match keys.ready().await {
+            Ok(()) => {
+                let asked = Arc::clone(&store);
+                tokio::task::spawn_blocking(move || asked.last_stream("doctor"))
+                    .await
+                    .unwrap_or_else(|error| Err(infralogs_core::Error::failed("broke off").because(error)))
+            }
+            Err(error) => Err(error),
+        };
+        keys.end().await;
+        asked.map(|_| format!("{} answers", store.name()))
+    };
+    Finding { step: name.to_owned(), result: asked.await, warning: None }
+}
+
+/// Prints a finding; whether it is no failure.
+fn said(finding: &Finding) -> bool {
+    let Finding { step, result, warning } = finding;
+    match (result, warning) {
+        (Ok(what), None) => println!("ok    {step}: {what}"),
+        (Ok(what), Some(warning)) => println!("warn  {step}: {what}; but {warning}"),
+        (Err(error), _) => println!("FAIL  {step}: {error}"),
+    }
+    result.is_ok()
+}

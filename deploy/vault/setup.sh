@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Sets Vault up for infralogs: policies, database roles, logins. Safe to run again. Needs `vault` (or VAULT=bao) logged
+# in as somebody who may write policies, mounts and auth methods, and these variables:
+#   MYSQL_HOST, MYSQL_ADMIN, MYSQL_ADMIN_PASSWORD_FILE   the primary, and a user who may create users
+#   MYSQL_DATABASE                                       infralogs, unless said otherwise
+#   KUBERNETES_HOST, KUBERNETES_CA_FILE                  optional: logins of pods
+set -euo pipefail
+cd "$(dirname "$0")"
+vault=${VAULT:-vault}
+database=${MYSQL_DATABASE:-infralogs}
+: "${MYSQL_HOST:?}" "${MYSQL_ADMIN:?}" "${MYSQL_ADMIN_PASSWORD_FILE:?}"
+
+enable() { # enable secrets|auth TYPE: unless it is there
+  "$vault" "$1" list -format=json | grep -q "\"$2/\"" || "$vault" "$1" enable "$2"
+}
+
+for policy in policies/*.hcl; do "$vault" policy write "$(basename "$policy" .hcl)" "$policy"; done
+
+enable secrets database
+"$vault" secrets list -format=json | grep -q '"secret/"' || "$vault" secrets enable -path=secret -version=2 kv
+enable auth approle
+
+# Vault's own user. Rotate its password afterwards, so that only Vault knows it: see README.md.
+printf '%s' "$(cat "$MYSQL_ADMIN_PASSWORD_FILE")" | "$vault" write database/config/infralogs plugin_name=mysql-database-plugin \
+  connection_url="{{username}}:{{password}}@tcp($MYSQL_HOST)/" allowed_roles=il-writer,il-reader \
+  username="$MYSQL_ADMIN" password=-
+
+# Dropping a user who is gone must not fail, or the lease could never be revoked. Open sessions outlive DROP USER:
+# infralogs closes its own before it revokes.
+drop="DROP USER IF EXISTS '{{name}}'@'%';"
+role() { # role NAME GRANTS
+  "$vault" write "database/roles/$1" db_name=infralogs default_ttl=1h max_ttl=24h revocation_statements="$drop" \
+    creation_statements="CREATE USER '{{name}}'@'%' IDENTIFIED BY '{{password}}'; GRANT $2 ON \`$database\`.* TO '{{name}}'@'%';"
+}
+# The writer makes tables and columns that scripts declare, and drops old partitions.
+role il-writer "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, DROP"
+role il-reader "SELECT"
+
+# A token must outlive its leases, or it takes them along: token_ttl above default_ttl of the database role.
+for name in collector dashboard; do
+  "$vault" write "auth/approle/role/infralogs-$name" token_policies="il-$name" token_no_default_policy=true \
+    token_ttl=2h token_max_ttl=48h secret_id_ttl=720h
+done
+
+if [ -n "${KUBERNETES_HOST:-}" ]; then
+  enable auth kubernetes
+  "$vault" write auth/kubernetes/config kubernetes_host="$KUBERNETES_HOST" kubernetes_ca_cert=@"${KUBERNETES_CA_FILE:?}"
+  for name in collector dashboard; do
+    "$vault" write "auth/kubernetes/role/infralogs-$name" bound_service_account_names="infralogs-$name" \
+      bound_service_account_namespaces="${NAMESPACE:-infralogs}" token_policies="il-$name" \
+      token_no_default_policy=true token_ttl=2h token_max_ttl=48h
+  done
+fi
