@@ -6,7 +6,7 @@ use crate::{
     error::{Error, Kind, Result},
     inventory::Target,
     parse::Plan,
-    plugin::{Ask, Commit, Committed, Source, Store, Stream},
+    plugin::{Ask, Commit, Committed, LOGS, Source, Store, Stream},
     time::Time,
 };
 use std::{sync::Arc, time::Duration};
@@ -19,6 +19,10 @@ pub struct Follower {
     source: Box<dyn Source>,
     place: Option<Place>,
     reported: Option<Time>,
+    /// What is wrong with the target itself, from this poll; the store's troubles are not its.
+    trouble: Option<String>,
+    /// What the store was last told is wrong with it, and when.
+    told: Option<(Time, String)>,
 }
 
 /// Where the store says reading goes on.
@@ -56,20 +60,25 @@ pub struct Reading {
     pub since: Option<Duration>,
 }
 
-/// An idle target is noted in the store this often.
+/// An idle target, or one that goes on failing in the same words, is noted in the store this often.
 const SEEN_EVERY: Duration = Duration::from_secs(30);
 
 impl Follower {
     /// Follows a stream (`logs`, `disk`) of a target through a source that reads it.
     pub fn new(target: Target, stream: Arc<str>, source: Box<dyn Source>) -> Self {
-        Self { target, stream, source, place: None, reported: None }
+        Self { target, stream, source, place: None, reported: None, trouble: None, told: None }
     }
 
     /// One poll. After an error nothing is assumed: the next poll reads the stored checkpoint again.
     pub async fn poll(&mut self, plan: &Arc<Plan>, store: &Arc<dyn Store>, how: Reading) -> Result<Polled> {
+        self.trouble = None;
         let polled = self.read_and_store(plan, store, how).await;
         if polled.is_err() {
             self.place = None;
+        }
+        match self.trouble.take() {
+            Some(trouble) => self.note_trouble(store, trouble).await,
+            None => self.told = None,
         }
         polled
     }
@@ -82,11 +91,13 @@ impl Follower {
         let now = Time::now();
         let since = how.since.filter(|_| place.checkpoint.is_none()).map(|span| now.minus(span));
         let ask = Ask { after: place.checkpoint, since, limit: how.limit, ..Ask::default() };
-        let batch = read_within(&mut *self.source, &ask, how.timeout).await?;
+        let batch = self.read(&ask, how.timeout).await?;
         if batch.machine != place.stream.machine {
-            return Err(Error::new(Kind::Conflict, "another machine answers at this address than before")
+            let error = Error::new(Kind::Conflict, "another machine answers at this address than before")
                 .at(&*self.target.name)
-                .help("if it was replaced, the next poll follows the new one"));
+                .help("if it was replaced, the next poll follows the new one");
+            self.trouble = Some(error.to_string());
+            return Err(error);
         }
         let more = batch.more;
         let Some(next) = batch.next.filter(|next| Some(*next) != place.checkpoint) else {
@@ -116,13 +127,17 @@ impl Follower {
         if self.place.is_some() {
             return Ok(self.place);
         }
-        let hello = read_within(&mut *self.source, &Ask { limit: 0, ..Ask::default() }, timeout).await?;
+        let hello = self.read(&Ask { limit: 0, ..Ask::default() }, timeout).await?;
         let Some(head) = hello.head else { return Ok(None) };
         let stream = Stream { machine: hello.machine, seqnum_id: head.seqnum_id };
-        let (store, name) = (store.clone(), self.target.name.clone());
+        let (store, name, of_logs) = (store.clone(), self.target.name.clone(), &*self.stream == LOGS);
         let place = blocking(move || {
             if let Some(checkpoint) = store.checkpoint(&stream)? {
                 return Ok(Place { stream, checkpoint: Some(checkpoint) });
+            }
+            if !of_logs {
+                // A report polled for the first time: the last stream is the journal's, whose checkpoint must stay.
+                return Ok(Place { stream, checkpoint: None });
             }
             // The journal may have begun a new counter while we were away: go on behind the old one's last entry.
             let old = store.last_stream(&name)?.filter(|old| old.machine == stream.machine);
@@ -132,6 +147,27 @@ impl Follower {
         .await?;
         self.place = Some(place);
         Ok(self.place)
+    }
+
+    /// Reads from the target, and remembers what is wrong with it.
+    async fn read(&mut self, ask: &Ask, timeout: Duration) -> Result<Batch> {
+        let batch = read_within(&mut *self.source, ask, timeout).await;
+        self.trouble = batch.as_ref().err().map(ToString::to_string);
+        batch
+    }
+
+    /// Tells the store that the target fails: at once when the words are new, now and then while they stay.
+    /// A store that is away hears it on a later poll.
+    async fn note_trouble(&mut self, store: &Arc<dyn Store>, trouble: String) {
+        let now = Time::now();
+        if self.told.as_ref().is_some_and(|(at, told)| now.minus(SEEN_EVERY) < *at && *told == trouble) {
+            return;
+        }
+        // That it answers again is said at once.
+        self.reported = None;
+        let (store, target, text) = (store.clone(), self.target.clone(), trouble.clone());
+        let told = blocking(move || store.report(&target, now, Some(&text))).await;
+        self.told = told.is_ok().then_some((now, trouble));
     }
 
     /// Tells the store now and then that an idle target still answers.
