@@ -9,7 +9,7 @@ use std::{
 };
 
 /// How long a claim lasts by the store's clock.
-const HOLD: Duration = Duration::from_secs(60);
+pub(super) const HOLD: Duration = Duration::from_secs(60);
 /// A claim is renewed once this much of it is over.
 const RENEW_AFTER: Duration = Duration::from_secs(30);
 /// The most polls claimed in one statement.

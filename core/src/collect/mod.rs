@@ -26,7 +26,7 @@ use crate::{
     schedule::{self, ADAPT_MAX, ADAPT_MIN, Adapt},
     time::Time,
 };
-use lease::Leases;
+use lease::{HOLD, Leases};
 use poll::blocking;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -182,7 +182,7 @@ impl Collector {
         for key in due {
             match &mine {
                 Ok(mine) if mine.contains(&key) => self.start(running, flight, key, now),
-                Ok(_) => running.table.end(&key, Ended::Done, now),
+                Ok(_) => running.table.end(&key, Ended::Held(HOLD), now),
                 Err(error) => {
                     self.status.failed(&key, &error.to_string());
                     running.table.end(&key, Ended::Failed, now);

@@ -31,6 +31,8 @@ pub enum Ended {
     Done,
     /// All there was is stored; the schedule's closure wants the next poll after so long.
     DoneFor(Duration),
+    /// Another collector has it: look again at its time, or when that one's lease would have ended.
+    Held(Duration),
     /// There is more: again at once, behind those already waiting.
     More,
     /// It failed: back off.
@@ -89,13 +91,11 @@ impl Timetable {
 
     /// The polls to start now, longest overdue first, at most `free` of them. Each is running until it is ended.
     pub fn start(&mut self, now: Time, free: usize) -> Vec<PollKey> {
-        let due: Vec<PollKey> =
-            self.waiting.iter().take_while(|(at, _)| *at <= now).map(|(_, key)| key.clone()).collect();
         let mut started = Vec::new();
-        for key in due {
-            if started.len() >= free {
-                break;
-            }
+        while started.len() < free
+            && let Some((_, key)) = self.waiting.first().filter(|(at, _)| *at <= now).cloned()
+        {
+            // One that may not start waits elsewhere or for later.
             if self.may_start(&key, now) {
                 *self.running.entry(key.target.clone()).or_default() += 1;
                 self.wait_for(&key, None);
@@ -138,6 +138,7 @@ impl Timetable {
             Ended::More => rhythm.open(Some(now)),
             Ended::Done => rhythm.next(now, share),
             Ended::DoneFor(wait) => rhythm.open(Some(now.plus(wait))),
+            Ended::Held(lease) => rhythm.next(now, share).min(rhythm.open(Some(now.plus(lease)))),
             Ended::Failed => rhythm.retry(now, state.failures, share),
         };
         self.wait_for(key, Some(due));
@@ -307,6 +308,10 @@ mod tests {
         assert_eq!(table.start(begun, 9), [key("night")]);
         table.end(&key("night"), Ended::Done, begun.plus(Duration::from_secs(40)));
         assert_eq!(due(&table, "night"), at("2026-11-28T03:00:00Z"), "once a night");
+        // A collector that claimed it and died must not cost the night.
+        table.start(at("2026-11-28T03:00:00Z"), 9);
+        table.end(&key("night"), Ended::Held(Duration::from_secs(60)), at("2026-11-28T03:00:00Z"));
+        assert_eq!(due(&table, "night"), at("2026-11-28T03:01:00Z"));
 
         // On a Friday at closing time: more is read on Monday, and a failure is retried then.
         let closing = at("2026-11-27T17:59:59Z");

@@ -20,8 +20,9 @@ use std::{
 
 /// How often it looks for new entries.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Entries may be stored this much later than others of the same time, and are still shown.
-const LATE: Duration = Duration::from_secs(120);
+/// Entries may be stored this much later than others of the same time, and are still shown. Those that a machine
+/// brings after a longer outage are not: `infralogs query` finds them.
+const LATE: Duration = Duration::from_secs(600);
 /// The most entries taken at one look.
 const LOOK_ENTRIES_MAX: usize = 5_000;
 /// What is read of each entry.

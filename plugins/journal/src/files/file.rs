@@ -106,6 +106,9 @@ impl JournalFile {
         self.header = header;
         self.length_bytes = length_bytes;
         let disk = Disk { file, version: self.version };
+        if self.is_unknown() && !same {
+            tracing::warn!(file = %self.path.display(), "a newer systemd wrote this file; its entries can't be read");
+        }
         if let Some(header) = self.header.filter(|header| header.unknown_flags == 0) {
             let known = self.index.is_salvaged();
             self.index.refresh(blocks, &disk, &header, length_bytes);
@@ -116,6 +119,11 @@ impl JournalFile {
         }
         self.disk = Some(disk);
         Ok(true)
+    }
+
+    /// Whether a newer systemd wrote it: none of its entries can be read here.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.header.is_some_and(|header| header.unknown_flags != 0)
     }
 
     fn open(&self) -> Result<(File, u64), Refused> {

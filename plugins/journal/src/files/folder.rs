@@ -81,7 +81,13 @@ impl Files {
         if self.list.is_empty() && !self.denied.is_empty() {
             return Err(denied(&self.denied[0]));
         }
-        Ok(())
+        // What the system writes must not be passed over in silence.
+        match self.list.iter().find(|file| file.is_unknown() && file.is_system()) {
+            Some(file) => Err(Error::unavailable("a newer systemd wrote the journal, in a form unknown here")
+                .at(file.path.display().to_string())
+                .help("update infralogs, or poll a source `exec` that runs journalctl until then")),
+            None => Ok(()),
+        }
     }
 
     /// Lists folders even if they look unchanged. Whether there are other files than before.
