@@ -81,7 +81,7 @@ fn a_file_with_any_bytes_overwritten_is_survived() {
             0 => u64::MAX,
             1 => 0,
             2 => at,
-            3 => random(&mut state) % used as u64 & !7,
+            3 => (random(&mut state) % used as u64) & !7,
             _ => random(&mut state),
         };
         file.write_all_at(&value.to_le_bytes(), at).unwrap();
