@@ -11,7 +11,7 @@ use recordings::{answer, with};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
 };
 
@@ -94,11 +94,16 @@ impl StandIn {
         let state = State { rules, tokens, leases, count: 0, asked: Vec::new(), secret: vec!["the-secret-id".into()] };
         let state = Arc::new(Mutex::new(state));
         let shared = state.clone();
+        // Threads live as long as the process: they must not keep the database server from ending with its test.
+        let server: Option<Weak<Server>> = server.as_ref().map(Arc::downgrade);
+        let find = |server: &Option<Weak<Server>>| server.as_ref().and_then(Weak::upgrade);
         let ending = (state.clone(), server.clone());
         std::thread::spawn(move || {
-            loop {
+            // Without a server there are no users to drop: leases still end.
+            while ending.1.is_none() || find(&ending.1).is_some() {
                 std::thread::sleep(Duration::from_millis(100));
-                ending.0.lock().unwrap_or_else(PoisonError::into_inner).expire(ending.1.as_deref());
+                let server = find(&ending.1);
+                ending.0.lock().unwrap_or_else(PoisonError::into_inner).expire(server.as_deref());
             }
         });
         let address = http::serve(move |request| {
@@ -107,7 +112,7 @@ impl StandIn {
                 return None;
             }
             let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
-            Some(state.answer(&request, server.as_deref()))
+            Some(state.answer(&request, find(&server).as_deref()))
         });
         Self { state, address }
     }
