@@ -21,7 +21,7 @@ use std::{
     hint::black_box,
     io::{BufRead, BufReader, Write},
     path::Path,
-    process::{ChildStdin, ChildStdout, Command, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     time::Duration,
 };
 
@@ -124,7 +124,7 @@ fn median(times: &mut [f64]) -> f64 {
 }
 
 /// The peer, started once: imports are not counted.
-struct Python(ChildStdin, BufReader<ChildStdout>);
+struct Python(Option<ChildStdin>, BufReader<ChildStdout>, Child);
 
 impl Python {
     fn start() -> Self {
@@ -138,15 +138,25 @@ impl Python {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{}: {error}; run the oracle tests first", python.display()));
-        Self(child.stdin.take().expect("piped"), BufReader::new(child.stdout.take().expect("piped")))
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take().expect("piped"));
+        Self(stdin, BufReader::new(stdout), child)
     }
 
     /// CPU milliseconds and bytes of one document.
     fn run(&mut self, mode: &str) -> (f64, usize) {
-        writeln!(self.0, "{mode}").expect("Python listens");
+        let stdin = self.0.as_mut().expect("piped");
+        writeln!(stdin, "{mode}").expect("Python listens");
         let mut line = String::new();
         self.1.read_line(&mut line).expect("Python answers");
         let (cpu, bytes) = line.trim().split_once(' ').expect("two numbers");
         (cpu.parse().expect("a number"), bytes.parse().expect("a number"))
+    }
+}
+
+impl Drop for Python {
+    fn drop(&mut self) {
+        // It ends when nobody can ask any more.
+        drop(self.0.take());
+        let _ = self.2.wait();
     }
 }
