@@ -1,6 +1,6 @@
 //! `infralogs-agent`: serves this machine's journal to whoever has the token.
 
-use clap::Parser;
+use clap::{CommandFactory, Parser, Subcommand};
 use infralogs_agent::{Agent, disk::Disk};
 use infralogs_core::{Error, Kind, Result, script::Scripts};
 use infralogs_http::{Limits, Tls, Tokens};
@@ -13,6 +13,7 @@ use tokio::{
 /// Serves this machine's journal at /logs to whoever has the token.
 #[derive(Parser)]
 #[command(name = "infralogs-agent", version, about, max_term_width = 100)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Typed {
     /// A folder with *.journal files, or one such file, instead of this machine's own journal
     #[arg(long, value_name = "DIR|FILE")]
@@ -21,8 +22,8 @@ struct Typed {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7070")]
     listen: String,
     /// Tokens that may read, one a line; the first two count, so that one can follow the other
-    #[arg(long, value_name = "FILE")]
-    token_file: PathBuf,
+    #[arg(long, value_name = "FILE", required = true)]
+    token_file: Option<PathBuf>,
     /// A folder of scripts (or one) whose rules say what leaves this machine; may be given several times
     #[arg(long, value_name = "DIR|FILE")]
     scripts: Vec<PathBuf>,
@@ -35,6 +36,21 @@ struct Typed {
     /// PEM authorities: only clients with a certificate of theirs are served (mTLS)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     client_ca: Option<PathBuf>,
+    #[command(subcommand)]
+    instead: Option<Instead>,
+}
+
+/// What it may be asked to do instead of serving.
+#[derive(Subcommand)]
+enum Instead {
+    /// Asks a running agent how it is (for container health checks)
+    Health {
+        /// Base address of the agent
+        #[arg(default_value = "http://127.0.0.1:7070")]
+        url: String,
+    },
+    /// Prints the manual page
+    Man,
 }
 
 fn main() -> ExitCode {
@@ -60,7 +76,19 @@ fn main() -> ExitCode {
 }
 
 async fn run(typed: Typed) -> Result<()> {
-    let tokens = Tokens::from_file(&typed.token_file)?;
+    match typed.instead {
+        None => {}
+        Some(Instead::Health { url }) => {
+            println!("{}", infralogs_http::ops::ask(&url).await?);
+            return Ok(());
+        }
+        Some(Instead::Man) => {
+            let page = clap_mangen::Man::new(Typed::command());
+            let cannot = |error| Error::failed("cannot print the manual").because(error);
+            return page.render(&mut std::io::stdout()).map_err(cannot);
+        }
+    }
+    let tokens = Tokens::from_file(typed.token_file.unwrap_or_default())?;
     let journal = infralogs_journal::open(typed.journal.as_slice())?;
     let disk = Disk::of_this_machine();
     let listener = infralogs_http::bind(&typed.listen).await?;

@@ -1,8 +1,10 @@
 //! `/health`, `/ready` and `/metrics`: the same three routes on every program.
 
+mod ask;
 mod counts;
 mod page;
 
+pub use ask::ask;
 pub(crate) use counts::{COUNTS, Dropped};
 pub use page::Page;
 

@@ -8,6 +8,7 @@ mod definitions;
 mod doctor;
 mod dry_run;
 mod health;
+mod man;
 mod migrate;
 mod new;
 mod plugins;
@@ -62,6 +63,8 @@ pub enum Command {
     Doctor(doctor::Args),
     /// Lists the plugins, or prints one's sample configuration
     Plugins(plugins::Args),
+    /// Writes the manual pages
+    Man(man::Args),
     /// Prints completions for a shell
     Completions(completions::Args),
 }
@@ -88,6 +91,7 @@ impl Command {
             Self::Health(args) => args.run().await,
             Self::Doctor(args) => args.run().await,
             Self::Plugins(args) => args.run(),
+            Self::Man(args) => args.run(),
             Self::Completions(args) => args.run(),
         }
     }

@@ -13,6 +13,8 @@ use tokio::sync::watch;
 
 /// The inventory that the shipped schedule polls: `up` fills it with the agents it started.
 const INVENTORY: &str = "fleet";
+/// The dashboard to look at first, where there are several.
+const FIRST_PAGE: &str = "fleet";
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -80,8 +82,8 @@ impl Args {
 /// Where to look and what runs.
 fn banner(about: &str, scripts: &Scripts, store: &str, address: &str) {
     let definitions = scripts.current();
-    let page = match definitions.dashboards.as_slice() {
-        [only] => format!("http://{address}/d/{}", only.name),
+    let page = match (definitions.dashboards.as_slice(), definitions.dashboard(FIRST_PAGE)) {
+        ([first], _) | (_, Some(first)) => format!("http://{address}/d/{}", first.name),
         _ => format!("http://{address}"),
     };
     println!("infralogs {}", env!("CARGO_PKG_VERSION"));
