@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Builds the two Debian packages from built programs, by dpkg-deb alone: infralogs-agent for VMs, infralogs for the rest.
+#
+#   deploy/systemd/deb.sh [--programs DIR] OUTPUT_FOLDER
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+programs="$here/../../target/release"
+if [ "${1:-}" = --programs ]; then programs=$2; shift 2; fi
+output=${1:?the folder for the packages}
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$here/../../Cargo.toml" | head -1)
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+
+# package NAME install-word "description" UNIT…
+package() {
+  local name=$1 word=$2 about=$3 root="$stage/$1"; shift 3
+  "$here/install.sh" --destdir "$root" --programs "$programs" "$word"
+  # Both packages carry the users and folders, each under its own name.
+  for folder in sysusers.d tmpfiles.d; do
+    [ "$name" = infralogs ] || mv "$root/usr/lib/$folder/infralogs.conf" "$root/usr/lib/$folder/$name.conf"
+  done
+  install -D -m 0644 "$here/../../LICENSE" "$root/usr/share/doc/$name/copyright"
+  mkdir -p "$root/DEBIAN"
+  cat >"$root/DEBIAN/control" <<CONTROL
+Package: $name
+Version: $version
+Architecture: $(dpkg --print-architecture)
+Maintainer: The Infralogs authors <infralogs@example.org>
+Depends: libc6 (>= 2.36), libgcc-s1, ca-certificates, systemd (>= 250)
+Section: admin
+Priority: optional
+Description: $about
+CONTROL
+  (cd "$root" && { find etc -type f 2>/dev/null || true; }) | sed 's|^|/|' >"$root/DEBIAN/conffiles"
+  cat >"$root/DEBIAN/postinst" <<POSTINST
+#!/bin/sh
+set -e
+if [ "\$1" = configure ] && [ -d /run/systemd/system ]; then
+  systemd-sysusers $name.conf
+  systemd-tmpfiles --create $name.conf || true
+  systemctl daemon-reload
+  # A running program takes over the new version; a new one is started by whoever has configured it.
+  systemctl try-restart $* || true
+fi
+POSTINST
+  cat >"$root/DEBIAN/prerm" <<PRERM
+#!/bin/sh
+set -e
+if [ "\$1" = remove ] && [ -d /run/systemd/system ]; then systemctl disable --now $* || true; fi
+PRERM
+  chmod 0755 "$root/DEBIAN/postinst" "$root/DEBIAN/prerm"
+  dpkg-deb --root-owner-group -Zgzip -z1 --build "$root" "$output/${name}_${version}_$(dpkg --print-architecture).deb" >/dev/null
+  echo "$output/${name}_${version}_$(dpkg --print-architecture).deb"
+}
+
+mkdir -p "$output"
+package infralogs-agent agent "Infralogs agent: serves this machine's journal" infralogs-agent.service
+package infralogs server "Infralogs collector and dashboards" infralogs-collector.service infralogs-dashboard.service

@@ -1,0 +1,192 @@
+"""Renders every overlay with each kubectl at hand, validates all objects strictly, and asserts the security settings."""
+
+import json
+import re
+import unittest
+
+import common
+import jsonschema
+import kubernetes_validate
+import yaml
+
+OVERLAYS = ["dev", "production"]
+MINORS = ["1.27", "1.31", "1.34"]
+RENDERED = {overlay: list(yaml.safe_load_all(common.render(overlay))) for overlay in OVERLAYS}
+OURS = {"collector", "dashboard"}
+
+
+def objects(overlay, *kinds):
+    return [one for one in RENDERED[overlay] if one["kind"] in kinds]
+
+
+def pods(overlay):
+    """(name, pod template, namespace) of everything that runs."""
+    for one in objects(overlay, "Deployment", "StatefulSet", "DaemonSet", "Job"):
+        yield one["metadata"]["name"], one["spec"]["template"], one["metadata"]["namespace"]
+
+
+def arrows(overlay):
+    """Who may call whom on which port, as the policies' egress says: {(component, port): [to]}."""
+    found = {}
+    for policy in objects(overlay, "NetworkPolicy"):
+        if policy["metadata"]["name"] in ("deny-all", "dns", "agents"):
+            continue
+        component = policy["spec"]["podSelector"]["matchLabels"].get("app.kubernetes.io/component")
+        for rule in policy["spec"].get("egress", []):
+            for port in rule["ports"]:
+                found.setdefault((component, port["port"]), []).extend(rule["to"])
+    return found
+
+
+class Kubernetes(unittest.TestCase):
+    def test_old_and_new_clients_build_the_same_objects(self):
+        def keyed(text):
+            # Clients compute a name's hash differently.
+            text = re.sub(r"\b(infralogs-config)-[0-9a-z]{10}\b", r"\1", text)
+            return {(o["kind"], o["metadata"]["name"], o["metadata"].get("namespace")): o for o in yaml.safe_load_all(text)}
+        for overlay in OVERLAYS:
+            built = [keyed(common.render(overlay, kubectl)) for kubectl in common.kubectls()]
+            for other in built[1:]:
+                self.assertEqual(built[0], other, overlay)
+
+    def test_built_in_kinds_are_valid_in_three_minors(self):
+        for overlay in OVERLAYS:
+            for one in RENDERED[overlay]:
+                if one["apiVersion"].startswith("monitoring."):
+                    continue
+                for minor in MINORS:
+                    with self.subTest(overlay=overlay, kind=one["kind"], name=one["metadata"]["name"], minor=minor):
+                        kubernetes_validate.validate(one, minor, strict=True)
+
+    def test_a_misspelt_field_is_found(self):
+        one = json.loads(json.dumps(objects("dev", "Deployment")[0]))
+        one["spec"]["template"]["spec"]["containers"][0]["readinesProbe"] = {}
+        with self.assertRaises(Exception):
+            kubernetes_validate.validate(one, MINORS[0], strict=True)
+
+    def test_the_operators_kinds_are_valid_and_alerts_ask_for_figures_that_exist(self):
+        schemas = json.loads((common.REPOSITORY / "deploy/kubernetes/monitoring/schema.json").read_text())
+        found = objects("production", "ServiceMonitor", "PrometheusRule")
+        self.assertEqual(len(found), 2)
+        for one in found:
+            jsonschema.validate(one["spec"], schemas[one["kind"]])
+        source = "".join(path.read_text() for folder in ("core/cli/src", "core/http/src", "agent/src", "dashboards/src", "core/src")
+                         for path in (common.REPOSITORY / folder).rglob("*.rs"))
+        pages = (common.REPOSITORY / "deploy/OPERATIONS.md").read_text()
+        for group in objects("production", "PrometheusRule")[0]["spec"]["groups"]:
+            for rule in group["rules"]:
+                self.assertIn(f"### {rule['alert']}\n", pages, "each alert has a heading that says what to do")
+                for figure in set(re.findall(r"infralogs_\w+", rule["expr"])):
+                    self.assertIn(f'"{figure}"', source, f"{rule['alert']} asks for a figure nobody gives")
+
+    def test_all_pods_but_the_agents_satisfy_the_restricted_standard(self):
+        allowed = {"configMap", "secret", "projected", "emptyDir", "persistentVolumeClaim"}
+        for overlay in OVERLAYS:
+            for name, template, namespace in pods(overlay):
+                with self.subTest(overlay=overlay, pod=name):
+                    spec = template["spec"]
+                    self.assertFalse({"hostNetwork", "hostPID", "hostIPC", "hostUsers"} & set(spec))
+                    self.assertTrue(spec["securityContext"]["runAsNonRoot"])
+                    self.assertGreater(spec["securityContext"]["runAsUser"], 0)
+                    self.assertEqual(spec["securityContext"]["seccompProfile"], {"type": "RuntimeDefault"})
+                    kinds = {kind for volume in spec["volumes"] for kind in volume if kind != "name"}
+                    agent = namespace == "infralogs-agents"
+                    self.assertLessEqual(kinds, allowed | ({"hostPath"} if agent else set()))
+                    for container in spec["containers"]:
+                        safe = container["securityContext"]
+                        self.assertFalse(safe["allowPrivilegeEscalation"])
+                        self.assertTrue(safe["readOnlyRootFilesystem"])
+                        self.assertEqual(safe["capabilities"], {"drop": ["ALL"]})
+                        self.assertNotIn("privileged", safe)
+                        self.assertIn("memory", container["resources"]["limits"])
+                        self.assertNotRegex(container["image"], r"(:latest|^[^:]+)$")
+                        for mount in container["volumeMounts"]:
+                            self.assertNotIn("subPath", mount, "a subPath mount never changes")
+                            if agent:
+                                self.assertTrue(mount["readOnly"])
+
+    def test_namespaces_enforce_it(self):
+        for overlay in OVERLAYS:
+            labels = {o["metadata"]["name"]: o["metadata"]["labels"]["pod-security.kubernetes.io/enforce"]
+                      for o in objects(overlay, "Namespace")}
+            self.assertEqual(labels, {"infralogs": "restricted", "infralogs-agents": "privileged"})
+            self.assertEqual({n for n, _, namespace in pods(overlay) if namespace == "infralogs-agents"}, {"infralogs-agent"})
+
+    def test_only_the_deployments_arrows_are_open(self):
+        pod = lambda component: {"podSelector": {"matchLabels": {
+            "app.kubernetes.io/name": "infralogs", "app.kubernetes.io/component": component}}}
+        nodes = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "infralogs-agents"}}}
+        self.assertEqual(set(arrows("production")), {
+            ("collector", 7070), ("collector", 3306), ("collector", 8200), ("collector", 443), ("collector", 6443),
+            ("dashboard", 3306), ("dashboard", 8200)})
+        for to in arrows("production").values():
+            self.assertNotIn({"ipBlock": {"cidr": "0.0.0.0/0"}}, to)
+        dev = arrows("dev")
+        self.assertEqual(dev[("collector", 3306)], [pod("mysql-primary")])
+        self.assertEqual(dev[("dashboard", 3306)], [pod("mysql-replica")], "dashboards never reach the primary")
+        self.assertEqual(dev[("mysql-replica", 3306)], [pod("mysql-primary")])
+        self.assertEqual(dev[("vault", 3306)], [pod("mysql-primary")])
+        self.assertEqual(dev[("collector", 7070)], [nodes])
+        self.assertNotIn(("dashboard", 7070), dev)
+        for overlay in OVERLAYS:
+            named = {o["metadata"]["name"]: o["spec"] for o in objects(overlay, "NetworkPolicy")}
+            self.assertEqual(named["deny-all"], {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]})
+            self.assertEqual(named["agents"]["policyTypes"], ["Ingress", "Egress"])
+            self.assertNotIn("egress", named["agents"], "agents call nobody")
+
+    def test_accounts_hold_what_they_need_and_no_token_is_mounted_unasked(self):
+        for overlay in OVERLAYS:
+            for name, template, _ in pods(overlay):
+                self.assertEqual(template["spec"]["automountServiceAccountToken"], name == "vault", name)
+            (role,) = objects(overlay, "Role")
+            self.assertEqual(role["rules"], [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}])
+            (binding,) = objects(overlay, "RoleBinding")
+            self.assertEqual(binding["subjects"][0]["namespace"], "infralogs")
+            self.assertEqual(binding["subjects"][0]["name"], "infralogs-collector")
+            self.assertEqual(objects(overlay, "ClusterRole"), [])
+        (review,) = objects("dev", "ClusterRoleBinding")
+        self.assertEqual(review["roleRef"]["name"], "system:auth-delegator")
+
+    def test_probes_budgets_and_spread(self):
+        for name, template, _ in pods("production"):
+            (container,) = template["spec"]["containers"]
+            self.assertEqual(container["readinessProbe"]["httpGet"]["path"], "/ready")
+            self.assertEqual(container["livenessProbe"]["httpGet"]["path"], "/health")
+            if name != "infralogs-agent":
+                self.assertTrue(template["spec"]["topologySpreadConstraints"])
+        budgets = {o["metadata"]["name"] for o in objects("production", "PodDisruptionBudget")}
+        self.assertEqual(budgets, {"infralogs-collector", "infralogs-dashboard"})
+
+    def test_every_script_is_in_the_config_map_under_a_name_without_hash(self):
+        scripts = common.REPOSITORY / "scripts"
+        expected = {str(path.relative_to(scripts)).replace("/", "."): path.read_text()
+                    for path in scripts.rglob("*.rhai") if "cases" not in path.parts}
+        for overlay in OVERLAYS:
+            (found,) = [o for o in objects(overlay, "ConfigMap") if o["metadata"]["name"] == "infralogs-scripts"]
+            self.assertEqual(found["data"], expected, "list it in scripts/kustomization.yaml")
+            self.assertLess(sum(map(len, found["data"].values())), 900_000, "a ConfigMap holds 1 MiB")
+
+    def test_no_secret_is_in_what_we_ship(self):
+        for overlay in OVERLAYS:
+            self.assertEqual(objects(overlay, "Secret"), [])
+
+    def test_our_programs_take_the_rendered_configuration(self):
+        import pathlib
+        import tempfile
+        for overlay in OVERLAYS:
+            with tempfile.TemporaryDirectory() as folder:
+                here = pathlib.Path(folder)
+                for one in objects(overlay, "ConfigMap"):
+                    name = one["metadata"]["name"]
+                    place = next((short for short in ("scripts", "config", "targets") if name.startswith(f"infralogs-{short}")), None)
+                    if not place:
+                        continue
+                    (here / place).mkdir(exist_ok=True)
+                    for key, text in one["data"].items():
+                        (here / place / key).write_text(text.replace("/etc/infralogs", folder))
+                said = common.run(common.programs() / "infralogs", "check", "--config", here / "config/infralogs.yaml")
+                self.assertIn("is fine", said)
+
+
+if __name__ == "__main__":
+    unittest.main()
