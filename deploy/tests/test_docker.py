@@ -34,11 +34,13 @@ def running(root, binds, *command, groups="10001"):
     """A program in its root, ended as a container is; gives the file with what it prints."""
     words = [DOCKER / "run.sh", root] + [word for bind in binds for word in ("--bind", bind)] + ["--", *command]
     with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen([str(word) for word in words], stdout=log, stderr=log, env=dict(os.environ, GROUPS_EXTRA=groups))
+        # In a group of its own: `unshare --kill-child` loses hold of a program that changed its user.
+        process = subprocess.Popen([str(word) for word in words], stdout=log, stderr=log, start_new_session=True,
+                                   env=dict(os.environ, GROUPS_EXTRA=groups))
         try:
             yield process, log
         finally:
-            process.send_signal(signal.SIGKILL)
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 
