@@ -31,21 +31,25 @@ Section: admin
 Priority: optional
 Description: $about
 CONTROL
-  (cd "$root" && { find etc -type f 2>/dev/null || true; }) | sed 's|^|/|' >"$root/DEBIAN/conffiles"
+  # Not every package brings files of its own below etc.
+  (cd "$root" && if [ -d etc ]; then find etc -type f; fi) | sed 's|^|/|' >"$root/DEBIAN/conffiles"
   cat >"$root/DEBIAN/postinst" <<POSTINST
 #!/bin/sh
 set -e
 if [ "\$1" = configure ] && [ -d /run/systemd/system ]; then
   systemd-sysusers $name.conf
+  # It also fails over folders of others; ours are made again at boot, and units say which they lack.
   systemd-tmpfiles --create $name.conf || true
   systemctl daemon-reload
   # A running program takes over the new version; a new one is started by whoever has configured it.
+  # One that does not come up again says so in its journal; dpkg must not be left half configured for it.
   systemctl try-restart $* || true
 fi
 POSTINST
   cat >"$root/DEBIAN/prerm" <<PRERM
 #!/bin/sh
 set -e
+# A unit that is masked or gone must not keep the package from being removed.
 if [ "\$1" = remove ] && [ -d /run/systemd/system ]; then systemctl disable --now $* || true; fi
 PRERM
   chmod 0755 "$root/DEBIAN/postinst" "$root/DEBIAN/prerm"

@@ -80,7 +80,7 @@ stop() {
   for name in dashboard collector web-1 web-2 db-1 replica primary; do
     [ -e "$state/$name.pid" ] || continue
     pid=$(cat "$state/$name.pid")
-    kill "$pid" 2>/dev/null || true
+    kill "$pid" 2>/dev/null || true    # it may have ended by itself
     for _ in $(seq 120); do kill -0 "$pid" 2>/dev/null || break; sleep 0.25; done
   done
   rm -rf "$state"
