@@ -115,6 +115,7 @@ impl Entries {
         self.abandon();
     }
     /// Entry `index`; panics beyond the end, like a slice.
+    #[inline]
     pub fn get(&self, index: usize) -> Entry<'_> {
         let start = if index == 0 { 0 } else { self.heads[index - 1].fields_end as usize };
         let head = &self.heads[index];
@@ -141,10 +142,12 @@ pub struct Entry<'a> {
 
 impl<'a> Entry<'a> {
     /// Names and values in the order they were written.
+    #[inline]
     pub fn fields(&self) -> impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
         self.placed_fields().map(|(_, name, value)| (name, value))
     }
     /// Like [`Entry::fields`], each with its place.
+    #[inline]
     pub fn placed_fields(&self) -> impl ExactSizeIterator<Item = (Place, &'a [u8], &'a [u8])> + use<'a> {
         let entries = self.entries;
         entries.fields[self.fields.clone()].iter().map(move |place| {

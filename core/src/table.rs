@@ -112,6 +112,7 @@ pub const KEY_COLUMNS: [(&str, ColumnType); 6] = [
 /// One column's values. A missing value still takes a slot in the data.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Column {
+    /// Which values are there; empty as long as all are.
     present: Vec<bool>,
     data: ColumnData,
 }
@@ -141,20 +142,37 @@ impl Column {
         Self { present: Vec::new(), data }
     }
     /// How many values, missing ones included.
+    #[inline]
     pub fn len(&self) -> usize {
-        self.present.len()
+        match &self.data {
+            ColumnData::Text(_, ends) => ends.len(),
+            ColumnData::Int(data) => data.len(),
+            ColumnData::Float(data) => data.len(),
+            ColumnData::Bool(data) => data.len(),
+        }
     }
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.present.is_empty()
+        self.len() == 0
     }
     /// The raw data; slots of missing values hold a default.
     pub fn data(&self) -> &ColumnData {
         &self.data
     }
     /// Whether value `row` is there.
+    #[inline]
     pub fn is_present(&self, row: usize) -> bool {
-        self.present[row]
+        self.present.is_empty() || self.present[row]
+    }
+    /// Notes whether the value that was just added is there.
+    #[inline]
+    fn pushed(&mut self, is_there: bool) {
+        if !is_there || !self.present.is_empty() {
+            self.present.resize(self.len(), true);
+            if let Some(last) = self.present.last_mut() {
+                *last = is_there;
+            }
+        }
     }
     /// Adds a value; one of another storage is added as missing and reported as `false`. An int fits a float column.
     pub fn push(&mut self, value: &Value<'_>) -> bool {
@@ -173,31 +191,37 @@ impl Column {
             (ColumnData::Float(data), _) => (data.push(0.0), false).1,
             (ColumnData::Bool(data), _) => (data.push(false), false).1,
         };
-        self.present.push(fits);
+        self.pushed(fits);
         fits || value.is_missing()
     }
     /// Adds a text; to a column of another storage, nothing.
+    #[inline]
     pub fn push_text(&mut self, new: &str) {
         if let ColumnData::Text(text, ends) = &mut self.data {
             text.push_str(new);
             ends.push(text.len() as u32);
-            self.present.push(true);
+            self.pushed(true);
         } else {
             self.push(&Value::Missing);
         }
     }
     /// Adds a whole number; to a column of another storage, nothing, or its fraction.
+    #[inline]
     pub fn push_int(&mut self, new: i64) {
         if let ColumnData::Int(data) = &mut self.data {
             data.push(new);
-            self.present.push(true);
+            self.pushed(true);
         } else {
             self.push(&Value::Int(new));
         }
     }
     /// Adds the values of another column of the same storage.
     pub fn append(&mut self, other: &Self) {
-        self.present.extend_from_slice(&other.present);
+        if !self.present.is_empty() || !other.present.is_empty() {
+            self.present.resize(self.len(), true);
+            self.present.extend_from_slice(&other.present);
+            self.present.resize(self.len() + other.len(), true);
+        }
         match (&mut self.data, &other.data) {
             (ColumnData::Text(text, ends), ColumnData::Text(more, more_ends)) => {
                 let before = text.len() as u32;
@@ -213,7 +237,6 @@ impl Column {
     /// Makes room for values like those it has: `times` as many again.
     pub fn reserve(&mut self, times: usize) {
         let more = self.len() * times;
-        self.present.reserve(more);
         match &mut self.data {
             ColumnData::Text(text, ends) => {
                 text.reserve(text.len() * times);
@@ -226,7 +249,7 @@ impl Column {
     }
     /// Value `row`; panics beyond the end, like a slice.
     pub fn get(&self, row: usize) -> Value<'_> {
-        if !self.present[row] {
+        if !self.is_present(row) {
             return Value::Missing;
         }
         match &self.data {
@@ -242,6 +265,9 @@ impl Column {
     /// Takes back the values beyond `len`.
     pub fn truncate(&mut self, len: usize) {
         self.present.truncate(len);
+        if self.present.iter().all(|is_there| *is_there) {
+            self.present.clear();
+        }
         match &mut self.data {
             ColumnData::Text(text, ends) => {
                 ends.truncate(len);

@@ -39,6 +39,7 @@ impl<'a> Slots<'a> {
     }
 
     /// Forgets the last record.
+    #[inline]
     pub fn clear(&mut self) {
         self.values.fill(Slot::Missing);
         self.made.clear();
@@ -46,6 +47,7 @@ impl<'a> Slots<'a> {
     }
 
     /// The text in a slot.
+    #[inline]
     pub fn text(&self, slot: Slot<'a>) -> Option<&str> {
         match slot {
             Slot::Text(text) => Some(text),

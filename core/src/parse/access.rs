@@ -1,6 +1,7 @@
 //! Reads the access logs of nginx and Apache: combined, and common for Apache.
 
 use super::{
+    bytes::{find, find_either},
     piece::{Form, Miss, Piece},
     scan::{Scan, dashed},
     spec::FieldType,
@@ -71,8 +72,8 @@ pub(crate) fn wanted(miss: Miss) -> &'static str {
 
 /// Up to the next space or the end.
 fn word(scan: &Scan<'_>) -> (Piece, usize) {
-    let length = memchr::memchr(b' ', scan.rest().as_bytes()).unwrap_or(scan.rest().len());
-    (Piece::raw(scan.at, scan.at + length), scan.at + length)
+    let to = find(b' ', scan.text.as_bytes(), scan.at).unwrap_or(scan.text.len());
+    (Piece::raw(scan.at, to), to)
 }
 
 /// Up to a quote that has no backslash before it.
@@ -80,12 +81,12 @@ fn quoted(scan: &mut Scan<'_>, wanted: u16) -> Result<Piece, Miss> {
     let bytes = scan.text.as_bytes();
     let from = scan.at;
     let mut at = from;
-    while let Some(more) = memchr::memchr2(b'"', b'\\', &bytes[at..]) {
-        if bytes[at + more] == b'"' {
-            scan.at = at + more + 1;
-            return Ok(Piece::raw(from, at + more));
+    while let Some(found) = find_either(b'"', b'\\', bytes, at) {
+        if bytes[found] == b'"' {
+            scan.at = found + 1;
+            return Ok(Piece::raw(from, found));
         }
-        at = (at + more + 2).min(bytes.len());
+        at = found + 2;
     }
     Err(Miss::new(from, wanted))
 }
@@ -93,7 +94,7 @@ fn quoted(scan: &mut Scan<'_>, wanted: u16) -> Result<Piece, Miss> {
 fn split_request(request: Piece, text: &str, pieces: &mut [Piece]) {
     let bytes = request.of(text).as_bytes();
     let from = request.from as usize;
-    let (first, last) = (memchr::memchr(b' ', bytes), memchr::memrchr(b' ', bytes));
+    let (first, last) = (find(b' ', bytes, 0), memchr::memrchr(b' ', bytes));
     match (first, last) {
         (Some(first), Some(last)) if first < last && bytes[last + 1..].starts_with(b"HTTP/") => {
             pieces[4] = Piece::raw(from, from + first);

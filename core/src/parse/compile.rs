@@ -29,6 +29,8 @@ pub(crate) struct Program {
     /// Whether one of the steps is a closure.
     pub has_closure: bool,
     pub columns: Vec<Emit>,
+    /// Slots that take the entry's own field where the record has none.
+    pub stand_ins: Vec<(u16, u16)>,
     /// How many slots a record has.
     pub slots: usize,
     /// Fields of the record by name, for closures: slot and type at the end.
@@ -83,6 +85,8 @@ pub(crate) enum Action {
     Filter(Code, bool),
     /// The value goes to a slot, read from text if it must be another type.
     Set { to: Code, slot: u16, kind: ColumnType, reading: Reading },
+    /// A field's value, already of the right type, goes to another slot.
+    Copy { from: u16, slot: u16 },
     /// A closure, by its number among the steps of the spec.
     Map(usize),
 }
@@ -162,6 +166,7 @@ impl Parser {
             extracts,
             has_closure: steps.iter().any(|step| matches!(step, Action::Map(_))),
             steps,
+            stand_ins: columns.iter().filter_map(|emit: &Emit| Some((emit.slot, emit.or?))).collect(),
             columns,
             slots: usize::from(scope.slots),
             fields: fields.collect(),
@@ -290,6 +295,9 @@ impl Scope {
                     }
                 };
                 let slot = self.define(name, kind);
+                if let (Code::Field(from), true) = (&code, given == Some(kind)) {
+                    return Some(Action::Copy { from: *from, slot });
+                }
                 Some(Action::Set { to: code, slot, kind, reading: Reading::of_column(kind) })
             }
             Step::Map { sets, .. } => {

@@ -1,6 +1,6 @@
 //! Text to typed values: each is read once, by a type that was prepared when the script was loaded.
 
-use super::{spec::FieldType, time_format::TimeFormat};
+use super::{bytes::is_ipv4, spec::FieldType, time_format::TimeFormat};
 use crate::{
     expr::slots::{Slot, Slots},
     table::ColumnType,
@@ -85,11 +85,11 @@ impl Reading {
         }
     }
 
-    /// How many bytes a time at the start of a text takes.
-    pub fn time_length(&self, text: &str) -> Option<usize> {
+    /// Reads a time at the start of a text, and how many bytes it takes; no time if there is no such day.
+    pub fn time_start(&self, text: &str, clock: Time) -> Option<(Option<i64>, usize)> {
         match self {
-            Self::Time(format) => format.length(text),
-            Self::SyslogTime(old, new) => old.length(text).or_else(|| new.length(text)),
+            Self::Time(format) => format.read_start(text, clock),
+            Self::SyslogTime(old, new) => old.read_start(text, clock).or_else(|| new.read_start(text, clock)),
             _ => None,
         }
     }
@@ -105,11 +105,20 @@ impl Reading {
 }
 
 /// A whole number, also with a sign; no space, no point.
-fn int(text: &str) -> Option<i64> {
+#[inline]
+pub(super) fn int(text: &str) -> Option<i64> {
     // Most numbers in logs are short: no overflow to look for.
     let digits = text.as_bytes();
-    if (1..=18).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit) {
-        return Some(digits.iter().fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0')));
+    if (1..=18).contains(&digits.len()) {
+        let (mut sum, mut are_digits) = (0_i64, true);
+        for byte in digits {
+            let digit = byte.wrapping_sub(b'0');
+            are_digits &= digit < 10;
+            sum = sum.wrapping_mul(10).wrapping_add(i64::from(digit));
+        }
+        if are_digits {
+            return Some(sum);
+        }
     }
     text.parse().ok()
 }
@@ -134,7 +143,7 @@ fn bool(text: &str) -> Option<bool> {
 fn ip<'a>(slot: Slot<'a>, on: &mut Slots<'a>) -> Option<Slot<'a>> {
     const ZONE_BYTES_MAX: usize = 15;
     let text = on.text(slot)?;
-    if is_ipv4(text) {
+    if is_ipv4(text.as_bytes(), 0, text.len()) {
         return Some(slot);
     }
     let (bare, zone) = text.split_once('%').map_or((text, None), |(bare, zone)| (bare, Some(zone)));
@@ -148,34 +157,6 @@ fn ip<'a>(slot: Slot<'a>, on: &mut Slots<'a>) -> Option<Slot<'a>> {
     let made = on.make(IP_BYTES_MAX, |made| _ = write!(made, "{address}"));
     let is_canonical = on.text(made) == on.text(on.part(slot, 0..zone_at));
     Some(if is_canonical { slot } else { on.copy(&[made, zoned]) })
-}
-
-/// Four numbers up to 255 with points between them and no zero in front: what `Ipv4Addr` reads and writes.
-fn is_ipv4(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let (mut at, mut parts) = (0, 0);
-    while parts < 4 {
-        let from = at;
-        let mut number = 0;
-        while let Some(digit) = bytes.get(at).filter(|byte| byte.is_ascii_digit()) {
-            number = number * 10 + u32::from(digit - b'0');
-            at += 1;
-            if at - from > 3 {
-                return false;
-            }
-        }
-        if at == from || number > 255 || (bytes[from] == b'0' && at - from > 1) {
-            return false;
-        }
-        parts += 1;
-        if parts < 4 {
-            if bytes.get(at) != Some(&b'.') {
-                return false;
-            }
-            at += 1;
-        }
-    }
-    at == bytes.len()
 }
 
 /// `1.5s`, `250ms`, `1h30m` or a plain number of seconds, in microseconds; what is finer is cut off.

@@ -122,12 +122,18 @@ impl<'a> Desk<'a> {
         self.count(index, entry, verdict, text);
     }
 
+    #[inline]
     fn count(&mut self, index: u32, entry: &Entry<'a>, verdict: Verdict, text: &str) {
+        if matches!(verdict, Verdict::Row) {
+            self.counts.matched += 1;
+        } else {
+            self.count_other(index, entry, verdict, text);
+        }
+    }
+
+    fn count_other(&mut self, index: u32, entry: &Entry<'a>, verdict: Verdict, text: &str) {
         let reason = match verdict {
-            Verdict::Row => {
-                self.counts.matched += 1;
-                return;
-            }
+            Verdict::Row => return,
             Verdict::Dropped(_) => {
                 self.counts.dropped += 1;
                 return;
@@ -161,6 +167,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Once, when enough is known of how many rows come and how long they are.
+    #[inline]
     fn make_room(&mut self, index: u32, left: usize) {
         if self.rows.entry.len() == ROWS_BEFORE_ROOM {
             let seen = (index as usize).saturating_sub(self.rows.entry[0] as usize).max(ROWS_BEFORE_ROOM);
@@ -203,6 +210,7 @@ impl Counts {
 }
 
 /// Copies a record out of its slots into the columns.
+#[inline]
 fn emit(parser: &Parser, work: &Work<'_>, rows: &mut ParsedRows, index: u32) {
     for (column, emit) in rows.rows.columns.iter_mut().zip(&parser.program.columns) {
         match work.slots.values[usize::from(emit.slot)] {

@@ -1,5 +1,6 @@
 //! An entry's own fields as parsers read them: all that are wanted are found in one pass over the entry.
 
+use super::bytes::same;
 use crate::{
     entry::Entry,
     expr::{
@@ -26,6 +27,7 @@ pub(crate) type Found<'a> = Vec<Option<&'a [u8]>>;
 
 const BUCKETS: usize = 256;
 
+#[inline]
 fn bucket(name: &[u8]) -> usize {
     let byte = |at: usize| name.get(at).copied().map_or(0, usize::from);
     let middle = byte(name.len() / 2);
@@ -57,15 +59,22 @@ impl Wanted {
     pub fn find<'a>(&self, entry: &Entry<'a>, found: &mut Found<'a>) {
         found.clear();
         found.resize(self.names.len(), None);
+        let mut missing = self.names.len();
         for (name, value) in entry.fields() {
             let mut next = usize::from(self.buckets[bucket(name)]);
             while next > 0 {
                 let number = next - 1;
-                if self.names[number].as_bytes() == name {
-                    found[number].get_or_insert(value);
+                if same(self.names[number].as_bytes(), name) {
+                    if found[number].is_none() {
+                        found[number] = Some(value);
+                        missing -= 1;
+                    }
                     break;
                 }
                 next = usize::from(self.before[number]);
+            }
+            if missing == 0 {
+                break;
             }
         }
     }
@@ -114,11 +123,13 @@ impl EntryField {
     }
 
     /// The bytes it is read from.
+    #[inline]
     pub fn bytes<'a>(&self, found: &[Option<&'a [u8]>]) -> Option<&'a [u8]> {
         self.sources.iter().find_map(|source| found.get(usize::from(*source)).copied().flatten())
     }
 
     /// The bytes of its text, of fields that are texts.
+    #[inline]
     pub fn text_bytes<'a>(&self, found: &[Option<&'a [u8]>]) -> Option<&'a [u8]> {
         let bytes = self.bytes(found)?;
         Some(if self.how == How::Service { bytes.strip_suffix(b".service").unwrap_or(bytes) } else { bytes })

@@ -6,6 +6,7 @@
 //! extractor's shape is *unmatched*: counted, and with `.strict()` quarantined too.
 
 mod access;
+mod bytes;
 mod compile;
 mod convert;
 mod cores;
@@ -16,6 +17,7 @@ mod entry_fields;
 mod extractors;
 pub mod input;
 mod json;
+mod lanes;
 mod lines;
 mod logfmt;
 mod one;
@@ -29,6 +31,7 @@ pub mod spec;
 mod syslog;
 mod table;
 mod time_format;
+mod time_parts;
 mod trace;
 mod unescape;
 mod verbose;

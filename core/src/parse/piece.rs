@@ -24,6 +24,8 @@ pub(crate) enum Form {
     Indented,
     /// No text: the number itself, in `from`.
     Number,
+    /// No text: a time that was read already, in microseconds, its halves in `from` and `to`.
+    Micros,
     /// A hexadecimal number, already of the field's type.
     Hex,
     /// A flag that stands there.
@@ -34,14 +36,27 @@ pub(crate) enum Form {
 
 impl Piece {
     /// A piece as it stands.
+    #[inline]
     pub fn raw(from: usize, to: usize) -> Self {
         Self { from: from as u32, to: to as u32, form: Form::Raw }
+    }
+    /// A time, in microseconds since 1970.
+    pub fn micros(time: i64) -> Self {
+        Self { from: (time >> 32) as u32, to: time as u32, form: Form::Micros }
+    }
+    /// The number it holds.
+    pub fn number(self) -> i64 {
+        match self.form {
+            Form::Micros => i64::from(self.from as i32) << 32 | i64::from(self.to),
+            _ => i64::from(self.from),
+        }
     }
     /// A flag.
     pub fn flag(is_there: bool) -> Self {
         Self { from: 0, to: 0, form: if is_there { Form::Yes } else { Form::No } }
     }
     /// Its text, unread.
+    #[inline]
     pub fn of(self, text: &str) -> &str {
         text.get(self.from as usize..self.to as usize).unwrap_or("")
     }

@@ -2,7 +2,8 @@
 
 use super::{
     access,
-    convert::Reading,
+    bytes::{is_ipv4, short_int},
+    convert::{Reading, int},
     csv::Csv,
     dissect::Dissect,
     json::Json,
@@ -60,8 +61,9 @@ pub(crate) struct Scratch {
 }
 
 impl Extract {
+    #[inline]
     /// Finds the pieces of a text that has this reader's shape; `nth` is its number among the parser's extractors.
-    pub fn read(&self, text: &str, nth: usize, scratch: &mut Scratch) -> Result<(), Miss> {
+    pub fn read(&self, text: &str, nth: usize, scratch: &mut Scratch, clock: Time) -> Result<(), Miss> {
         scratch.pieces.clear();
         scratch.pieces.resize(self.fields.len(), Piece::default());
         if text.len() > TEXT_BYTES_MAX {
@@ -69,7 +71,7 @@ impl Extract {
         }
         let pieces = &mut scratch.pieces;
         match &self.reader {
-            Reader::Dissect(dissect) => dissect.read(text, pieces),
+            Reader::Dissect(dissect) => dissect.read(text, clock, pieces),
             Reader::Json(json) => json.read(text, pieces),
             Reader::Logfmt(logfmt) => logfmt.read(text, pieces),
             Reader::Csv(csv) => csv.read(text, pieces),
@@ -100,10 +102,17 @@ impl Extract {
                 Form::Yes | Form::No if matches!(field.reading, Reading::Bool) => Slot::Bool(piece.form == Form::Yes),
                 Form::Yes => field.reading.read(Slot::Text("true"), on, clock).ok_or(index)?,
                 Form::No => field.reading.read(Slot::Text("false"), on, clock).ok_or(index)?,
-                Form::Number => Slot::Int(i64::from(piece.from)),
+                Form::Number | Form::Micros => Slot::Int(piece.number()),
                 Form::Hex => Slot::Int(i64::from_str_radix(piece.of(text), 16).map_err(|_| index)?),
                 Form::Raw => match &field.reading {
                     Reading::Text => Slot::Text(piece.of(text)),
+                    Reading::Int => {
+                        let short = short_int(text.as_bytes(), piece.from as usize, piece.to as usize);
+                        Slot::Int(short.or_else(|| int(piece.of(text))).ok_or(index)?)
+                    }
+                    Reading::Ip if is_ipv4(text.as_bytes(), piece.from as usize, piece.to as usize) => {
+                        Slot::Text(piece.of(text))
+                    }
                     reading => reading.read(Slot::Text(piece.of(text)), on, clock).ok_or(index)?,
                 },
                 Form::Escaped | Form::Doubled | Form::Indented => {

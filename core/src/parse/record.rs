@@ -71,6 +71,7 @@ impl Parser {
     }
 
     /// Clears the work for the record of an entry that `.from` wants.
+    #[inline]
     pub(crate) fn prepare<'a>(&'a self, of: Of<'_, 'a>, work: &mut Work<'a>) {
         work.slots.clear();
         for (slot, field) in &of.reads.kept {
@@ -79,6 +80,7 @@ impl Parser {
     }
 
     /// Reads a text and runs the steps; the slots hold the record after it.
+    #[inline]
     pub(crate) fn record<'a>(&'a self, text: &'a str, of: Of<'_, 'a>, work: &mut Work<'a>) -> Verdict {
         if let Some(verdict) = self.extract(text, of.entry.time(), work) {
             return verdict;
@@ -89,11 +91,9 @@ impl Parser {
                 return verdict;
             }
         }
-        for emit in &self.program.columns {
-            if let Some(or) = emit.or
-                && work.slots.values[usize::from(emit.slot)] == Slot::Missing
-            {
-                work.slots.values[usize::from(emit.slot)] = work.slots.values[usize::from(or)];
+        for (slot, or) in &self.program.stand_ins {
+            if work.slots.values[usize::from(*slot)] == Slot::Missing {
+                work.slots.values[usize::from(*slot)] = work.slots.values[usize::from(*or)];
             }
         }
         if work.slots.overflow {
@@ -103,6 +103,7 @@ impl Parser {
     }
 
     /// Loads the entry's own fields that steps and columns read.
+    #[inline]
     pub(crate) fn load<'a>(&'a self, of: Of<'_, 'a>, work: &mut Work<'a>) {
         for (slot, field) in &of.reads.after {
             work.slots.values[usize::from(*slot)] = field.read(of.entry, of.found, &mut work.slots);
@@ -110,11 +111,12 @@ impl Parser {
     }
 
     /// Lets the extractors try; `None`: one of them filled the slots, or there are none.
+    #[inline]
     pub(crate) fn extract<'a>(&'a self, text: &'a str, clock: Time, work: &mut Work<'a>) -> Option<Verdict> {
         let mut best: Option<(usize, Miss)> = None;
         let mut failed: Option<String> = None;
         for (nth, extract) in self.program.extracts.iter().enumerate() {
-            match extract.read(text, nth, &mut work.scratch) {
+            match extract.read(text, nth, &mut work.scratch, clock) {
                 Ok(()) => match extract.convert(text, &work.scratch.pieces, &mut work.slots, clock) {
                     Ok(()) => return None,
                     Err(field) => {
@@ -135,6 +137,7 @@ impl Parser {
         failed.map(Verdict::Failed).or_else(unmatched)
     }
 
+    #[inline]
     pub(crate) fn step<'a>(
         &'a self,
         nth: usize,
@@ -155,6 +158,10 @@ impl Parser {
                     }
                     None => Some(Verdict::Failed(self.misfit(nth, *kind, work.slots.value(value)))),
                 }
+            }
+            Action::Copy { from, slot } => {
+                work.slots.values[usize::from(*slot)] = work.slots.values[usize::from(*from)];
+                None
             }
             Action::Map(_) if work.resting => Some(Verdict::Failed(RESTS.into())),
             Action::Map(at) => {

@@ -1,6 +1,9 @@
 //! Steps through a text of known shape: up to a byte, over a word.
 
-use super::piece::{Miss, Piece};
+use super::{
+    bytes,
+    piece::{Miss, Piece},
+};
 
 /// A place in a text.
 pub(crate) struct Scan<'t> {
@@ -18,8 +21,9 @@ impl<'t> Scan<'t> {
     }
 
     /// Steps over a word if it stands here.
+    #[inline]
     pub fn skip(&mut self, word: &str) -> bool {
-        let found = self.rest().starts_with(word);
+        let found = self.text.as_bytes().get(self.at..).is_some_and(|rest| rest.starts_with(word.as_bytes()));
         self.at += if found { word.len() } else { 0 };
         found
     }
@@ -30,10 +34,11 @@ impl<'t> Scan<'t> {
     }
 
     /// The piece up to an ASCII byte, which is stepped over.
+    #[inline]
     pub fn until(&mut self, byte: u8, wanted: u16) -> Result<Piece, Miss> {
-        let length = memchr::memchr(byte, self.rest().as_bytes()).ok_or(self.miss(wanted))?;
-        let piece = Piece::raw(self.at, self.at + length);
-        self.at += length + 1;
+        let to = bytes::find(byte, self.text.as_bytes(), self.at).ok_or(self.miss(wanted))?;
+        let piece = Piece::raw(self.at, to);
+        self.at = to + 1;
         Ok(piece)
     }
 
@@ -43,6 +48,8 @@ impl<'t> Scan<'t> {
 }
 
 /// A piece that is not there if it is just `-`.
+#[inline]
 pub(crate) fn dashed(piece: Piece, text: &str) -> Piece {
-    if piece.of(text) == "-" { Piece::default() } else { piece }
+    let is_dash = piece.to == piece.from + 1 && text.as_bytes().get(piece.from as usize) == Some(&b'-');
+    if is_dash { Piece::default() } else { piece }
 }

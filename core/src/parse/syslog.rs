@@ -1,6 +1,7 @@
 //! Reads syslog lines: RFC 5424, or RFC 3164 as programs really write it (`<PRI>` and host may be missing).
 
 use super::{
+    bytes::{find, find_either},
     convert::Reading,
     piece::{Form, Miss, Piece},
     scan::{Scan, dashed},
@@ -102,15 +103,23 @@ fn new(scan: &mut Scan<'_>, pieces: &mut [Piece]) -> Result<(), Miss> {
 fn data_end(scan: &Scan<'_>) -> Option<usize> {
     let bytes = scan.text.as_bytes();
     let mut at = scan.at;
-    let mut quoted = false;
     loop {
-        match bytes.get(at)? {
-            b'\\' if quoted => at += 1,
-            b'"' => quoted = !quoted,
-            b']' if !quoted => return Some(at + 1),
-            _ => {}
+        at = find_either(b'"', b']', bytes, at)?;
+        if bytes[at] == b']' {
+            return Some(at + 1);
         }
-        at += 1;
+        at = quote_end(bytes, at + 1)? + 1;
+    }
+}
+
+/// The quote that ends a value which begins at `at`.
+fn quote_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at = find_either(b'"', b'\\', bytes, at)?;
+        if bytes[at] == b'"' {
+            return Some(at);
+        }
+        at += 2;
     }
 }
 
@@ -133,9 +142,9 @@ fn old(scan: &mut Scan<'_>, pieces: &mut [Piece]) -> Result<(), Miss> {
         scan.expect(" ", CLOCK)?;
     }
     if !tag(scan, pieces) {
-        let length = memchr::memchr(b' ', scan.rest().as_bytes()).unwrap_or(scan.rest().len());
-        pieces[HOST] = Piece::raw(scan.at, scan.at + length);
-        scan.at += length;
+        let to = find(b' ', scan.text.as_bytes(), scan.at).unwrap_or(scan.text.len());
+        pieces[HOST] = Piece::raw(scan.at, to);
+        scan.at = to;
         scan.skip(" ");
         tag(scan, pieces);
     }

@@ -1,5 +1,9 @@
 //! Time formats compiled once: strftime words become items that read digits straight out of the text.
 
+use super::{
+    bytes::eight,
+    time_parts::{Parts, month_of},
+};
 use crate::time::Time;
 
 /// A compiled format.
@@ -7,7 +11,9 @@ use crate::time::Time;
 pub(crate) struct TimeFormat(Vec<Item>);
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Item {
+pub(super) enum Item {
+    /// What the next items read in its usual form, all of it at once; where the text is otherwise, they read it.
+    Quick(Quick),
     Byte(u8),
     /// `T`, `t` or a space.
     DateEnd,
@@ -36,25 +42,19 @@ enum Item {
     EpochUnits(i64),
 }
 
-/// What was read so far.
-#[derive(Debug, Default, Clone, Copy)]
-struct Parts {
-    year: Option<i64>,
-    month: Option<i64>,
-    day: Option<i64>,
-    day_of_year: Option<i64>,
-    hour: i64,
-    afternoon: Option<bool>,
-    minute: i64,
-    second: i64,
-    micros: i64,
-    offset_s: i64,
-    epoch_us: Option<i64>,
+/// Items that mostly stand together, read by their bytes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Quick {
+    /// `12:34:56`.
+    Clock,
+    /// `2026-01-31`.
+    Date,
+    /// `31/Jan/2026`.
+    SlashedDate,
+    /// `Jan 31` or `Jan  1`.
+    MonthDay,
 }
 
-const DAY_S: i64 = 86_400;
-/// A day no farther than this is nearest in its own year.
-const NEAR_DAYS: u64 = 180;
 const MONTHS: [&str; 12] = [
     "january",
     "february",
@@ -85,7 +85,11 @@ impl TimeFormat {
             format => words(format, &mut items)?,
         }
         let timed = items.iter().any(|item| !matches!(item, Item::Byte(_) | Item::WeekdayName | Item::ZoneName));
-        if timed { Ok(Self(items)) } else { Err(format!("`{format}` is no time format: it has no words such as %Y")) }
+        if timed {
+            Ok(Self::fused(items))
+        } else {
+            Err(format!("`{format}` is no time format: it has no words such as %Y"))
+        }
     }
 
     /// `2026-01-31T12:00:00.5+01:00`.
@@ -93,7 +97,23 @@ impl TimeFormat {
         use Item::{Byte, DateEnd, Day, DotFraction, Hour, Minute, Month, Offset, Second, Year};
         let date = [Year, Byte(b'-'), Month, Byte(b'-'), Day, DateEnd];
         let of_day = [Hour, Byte(b':'), Minute, Byte(b':'), Second, DotFraction, Offset];
-        Self(date.into_iter().chain(of_day).collect())
+        Self::fused(date.into_iter().chain(of_day).collect())
+    }
+
+    /// With the quick forms of what stands together.
+    fn fused(items: Vec<Item>) -> Self {
+        let mut fused = Vec::with_capacity(items.len() + 2);
+        let mut at = 0;
+        while at < items.len() {
+            let known = Quick::ALL.iter().find(|(_, of)| items[at..].starts_with(of));
+            let taken = known.map_or(1, |(quick, of)| {
+                fused.push(Item::Quick(*quick));
+                of.len()
+            });
+            fused.extend_from_slice(&items[at..at + taken]);
+            at += taken;
+        }
+        Self(fused)
     }
 
     /// Reads a whole text. What the format lacks (a year, a date) is taken so that it lies nearest to `clock`;
@@ -103,17 +123,25 @@ impl TimeFormat {
         if end == text.len() { parts.micros_since_1970(clock) } else { None }
     }
 
-    /// How many bytes at the start of a text have this format; whether there is such a day is not looked at.
-    pub fn length(&self, text: &str) -> Option<usize> {
-        self.parts(text.as_bytes()).map(|(_, end)| end)
+    /// Reads what stands at the start of a text, and how many bytes it takes; no time if there is no such day.
+    pub fn read_start(&self, text: &str, clock: Time) -> Option<(Option<i64>, usize)> {
+        let (parts, end) = self.parts(text.as_bytes())?;
+        Some((parts.micros_since_1970(clock), end))
     }
 
     /// What is written at the start of a text, and where that ends.
     fn parts(&self, text: &[u8]) -> Option<(Parts, usize)> {
         let mut parts = Parts::default();
-        let mut at = 0;
-        for item in &self.0 {
+        let (mut at, mut next) = (0, 0);
+        while let Some(item) = self.0.get(next) {
+            next += 1;
             match (item, two(text, at)) {
+                (Item::Quick(quick), _) => {
+                    if let Some(length) = quick.read(text, at, &mut parts) {
+                        at += length;
+                        next += quick.items();
+                    }
+                }
                 (Item::Byte(byte), _) if text.get(at) == Some(byte) => at += 1,
                 // Two digits, as most numbers of times are.
                 (Item::Month | Item::Day | Item::Hour | Item::Minute | Item::Second, Some(number)) => {
@@ -186,6 +214,7 @@ fn unknown_word(word: char) -> String {
 impl Item {
     fn read<'t>(self, text: &'t [u8], parts: &mut Parts) -> Option<&'t [u8]> {
         let (number, rest) = match self {
+            Self::Quick(_) => return Some(text),
             Self::Byte(byte) => return text.strip_prefix(&[byte]),
             Self::DateEnd => return matches!(text.first(), Some(b'T' | b't' | b' ')).then(|| &text[1..]),
             Self::MonthName => return month_name(text, parts),
@@ -214,92 +243,69 @@ impl Item {
     }
 }
 
-impl Parts {
+impl Quick {
+    const ALL: [(Self, &[Item]); 4] = [
+        (Self::Clock, &[Item::Hour, Item::Byte(b':'), Item::Minute, Item::Byte(b':'), Item::Second]),
+        (Self::Date, &[Item::Year, Item::Byte(b'-'), Item::Month, Item::Byte(b'-'), Item::Day]),
+        (Self::SlashedDate, &[Item::Day, Item::Byte(b'/'), Item::MonthName, Item::Byte(b'/'), Item::Year]),
+        (Self::MonthDay, &[Item::MonthName, Item::Byte(b' '), Item::Day]),
+    ];
+
+    /// How many items it stands for.
+    fn items(self) -> usize {
+        if self == Self::MonthDay { 3 } else { 5 }
+    }
+
+    /// How many bytes it read; nothing is read if the text has another form.
     #[inline]
-    fn put(&mut self, item: Item, number: i64) {
-        match item {
-            Item::Year => self.year = Some(number),
-            Item::YearOfCentury => self.year = Some(number + if number < 69 { 2000 } else { 1900 }),
-            Item::Month => self.month = Some(number),
-            Item::Day => self.day = Some(number),
-            Item::DayOfYear => self.day_of_year = Some(number),
-            Item::Minute => self.minute = number,
-            Item::Second => self.second = number,
-            Item::DotFraction | Item::Fraction => self.micros = number,
-            _ => self.hour = number,
-        }
-    }
-
-    fn micros_since_1970(mut self, clock: Time) -> Option<i64> {
-        if let Some(micros) = self.epoch_us {
-            return Some(micros);
-        }
-        if let Some(afternoon) = self.afternoon {
-            if !(1..=12).contains(&self.hour) {
-                return None;
+    fn read(self, text: &[u8], at: usize, parts: &mut Parts) -> Option<usize> {
+        match self {
+            Self::Clock => {
+                let pairs = pairs(eight(text, at)?, 0x3030_3a30_303a_3030, 0x0000_ff00_00ff_0000)?;
+                (parts.hour, parts.minute, parts.second) = (pair(pairs, 0), pair(pairs, 3), pair(pairs, 6));
+                Some(8)
             }
-            self.hour = self.hour % 12 + if afternoon { 12 } else { 0 };
-        }
-        if self.hour > 23 || self.minute > 59 || self.second > 60 {
-            return None;
-        }
-        let of_day_s = self.hour * 3600 + self.minute * 60 + self.second.min(59) - self.offset_s;
-        let at = |day: i64| (day * DAY_S + of_day_s) * 1_000_000 + self.micros;
-        let nearest = |days: [Option<i64>; 3]| days.into_iter().flatten().map(at).min_by_key(|t| t.abs_diff(clock.0));
-        let clock_day = clock.0.div_euclid(DAY_S * 1_000_000);
-        match (self.year, self.month, self.day, self.day_of_year) {
-            (Some(year), _, _, Some(nth)) => {
-                let long = day_number(year, 2, 29).is_some();
-                (1..=if long { 366 } else { 365 }).contains(&nth).then_some(())?;
-                Some(at(day_number(year, 1, 1)? + nth - 1))
+            Self::Date => {
+                let pairs = pairs(eight(text, at)?, 0x2d30_302d_3030_3030, 0xff00_00ff_0000_0000)?;
+                let day = two(text, at + 8)?;
+                parts.year = Some(pair(pairs, 0) * 100 + pair(pairs, 2));
+                (parts.month, parts.day) = (Some(pair(pairs, 5)), Some(day));
+                Some(10)
             }
-            (Some(year), month, day, None) => Some(at(day_number(year, month.unwrap_or(1), day.unwrap_or(1))?)),
-            (None, Some(month), day, _) => {
-                let year = year_of(clock_day);
-                let of = |year| day_number(year, month, day.unwrap_or(1));
-                match of(year) {
-                    Some(day) if day.abs_diff(clock_day) < NEAR_DAYS => Some(at(day)),
-                    this => nearest([of(year - 1), this, of(year + 1)]),
-                }
+            Self::SlashedDate => {
+                let date: &[u8; 11] = text.get(at..)?.first_chunk()?;
+                let [_, _, b'/', a, b, c, b'/', ..] = *date else { return None };
+                let month = month_of([a | 0x20, b | 0x20, c | 0x20])?;
+                let (day, century, year) = (two(date, 0)?, two(date, 7)?, two(date, 9)?);
+                parts.year = Some(century * 100 + year);
+                (parts.month, parts.day) = (Some(month as i64 + 1), Some(day));
+                Some(11)
             }
-            (None, None, None, None) => nearest([-1, 0, 1].map(|more| Some(clock_day + more))),
-            _ => None,
+            Self::MonthDay => {
+                let [a, b, c, b' ', tens, ones, after] = *text.get(at..)?.first_chunk()? else { return None };
+                let month = month_of([a | 0x20, b | 0x20, c | 0x20])?;
+                let tens = if tens == b' ' && !after.is_ascii_digit() { b'0' } else { tens };
+                let day = two(&[tens, ones], 0)?;
+                (parts.month, parts.day) = (Some(month as i64 + 1), Some(day));
+                Some(6)
+            }
         }
     }
 }
 
-/// Days since 1970-01-01, if there is such a day.
-fn day_number(year: i64, month: i64, day: i64) -> Option<i64> {
-    let long = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days_max = match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if long => 29,
-        2 => 28,
-        1..=12 => 31,
-        _ => return None,
-    };
-    if !(1..=days_max).contains(&day) {
-        return None;
-    }
-    // The year begins in March, so that a leap day is its last: counted in eras of 400 years.
-    let year = year - i64::from(month <= 2);
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
+/// Of eight bytes with digits where `form` has zeros, and exactly its bytes at `others`: in each byte, the number that
+/// its digit and the next one make.
+#[inline]
+fn pairs(bytes: u64, form: u64, others: u64) -> Option<u64> {
+    let digits = bytes ^ form;
+    // Digits are 0 to 9 now: six more does not reach the upper half of their byte.
+    let above = (digits | digits.wrapping_add(0x0606_0606_0606_0606)) & 0xf0f0_f0f0_f0f0_f0f0;
+    (above & !others == 0 && digits & others == 0).then(|| digits.wrapping_mul(10).wrapping_add(digits >> 8))
 }
 
-/// The year a day is in.
-fn year_of(day: i64) -> i64 {
-    let guess = 1970 + (day * 400).div_euclid(146_097);
-    let begins_after = |year| day_number(year, 1, 1).is_some_and(|first| first > day);
-    if begins_after(guess) {
-        guess - 1
-    } else if begins_after(guess + 1) {
-        guess
-    } else {
-        guess + 1
-    }
+#[inline]
+fn pair(pairs: u64, byte: u32) -> i64 {
+    (pairs >> (byte * 8) & 0xff) as i64
 }
 
 /// Two digits that stand at a place.
@@ -321,10 +327,18 @@ fn digits(text: &[u8], least: usize, most: usize) -> Option<(i64, &[u8])> {
 }
 
 /// Up to nine digits after a point, as microseconds.
+#[inline]
 fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
-    let count = text.iter().take(9).take_while(|byte| byte.is_ascii_digit()).count();
-    let (number, rest) = digits(text, 1, 9)?;
-    Some((if count <= 6 { number * 10_i64.pow(6 - count as u32) } else { number / 10_i64.pow(count as u32 - 6) }, rest))
+    const POWERS: [i64; 7] = [1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
+    let (mut number, mut count) = (0, 0);
+    while count < 9
+        && let Some(digit) = text.get(count).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10)
+    {
+        // What is finer than microseconds is cut off.
+        number = if count < 6 { number * 10 + i64::from(digit) } else { number };
+        count += 1;
+    }
+    (count > 0).then(|| (number * POWERS[count.min(6)], &text[count..]))
 }
 
 /// A whole number of at most 18 digits.
@@ -350,25 +364,6 @@ fn month_name<'t>(text: &'t [u8], parts: &mut Parts) -> Option<&'t [u8]> {
     let goes_on = text.get(3).is_some_and(u8::is_ascii_alphabetic);
     let whole = goes_on && text.get(..name.len()).is_some_and(|long| long.eq_ignore_ascii_case(name));
     Some(&text[if whole { name.len() } else { 3 }..])
-}
-
-/// A month by the first three letters of its name, small.
-fn month_of(short: [u8; 3]) -> Option<usize> {
-    Some(match &short {
-        b"jan" => 0,
-        b"feb" => 1,
-        b"mar" => 2,
-        b"apr" => 3,
-        b"may" => 4,
-        b"jun" => 5,
-        b"jul" => 6,
-        b"aug" => 7,
-        b"sep" => 8,
-        b"oct" => 9,
-        b"nov" => 10,
-        b"dec" => 11,
-        _ => return None,
-    })
 }
 
 fn weekday(text: &[u8]) -> Option<&[u8]> {

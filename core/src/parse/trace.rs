@@ -84,7 +84,7 @@ impl Parser {
         for (nth, extract) in self.program.extracts.iter().enumerate() {
             let before = self.fields_of(work);
             let (read, took) = timed(|| {
-                extract.read(text, nth, &mut work.scratch).map_err(Ok)?;
+                extract.read(text, nth, &mut work.scratch, of.entry.time()).map_err(Ok)?;
                 extract.convert(text, &work.scratch.pieces, &mut work.slots, of.entry.time()).map_err(Err)
             });
             let ended = read.err().map(|why| match why {

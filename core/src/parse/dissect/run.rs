@@ -1,12 +1,15 @@
-//! Runs a dissect pattern: each field ends where the next word is found, by memchr.
+//! Runs a dissect pattern: each field ends where the next word is found.
 
 use super::syntax::{Fault, Node};
-use crate::parse::{
-    convert::Reading,
-    piece::{Miss, Piece},
-    spec::FieldType,
+use crate::{
+    parse::{
+        bytes::Word,
+        convert::Reading,
+        piece::{Miss, Piece},
+        spec::FieldType,
+    },
+    time::Time,
 };
-use memchr::memmem::Finder;
 use std::sync::Arc;
 
 /// A compiled pattern.
@@ -52,8 +55,7 @@ enum End {
 
 #[derive(Debug, Clone)]
 struct Literal {
-    text: Arc<str>,
-    finder: Box<Finder<'static>>,
+    word: Word,
     /// Whether the text must end behind it.
     is_last: bool,
     wanted: u16,
@@ -69,19 +71,22 @@ struct Next {
 
 impl Literal {
     /// The first place at or after `from`.
-    fn find(&self, text: &str, from: usize) -> Option<usize> {
-        let rest = text.as_bytes().get(from..)?;
-        let word = self.text.as_bytes();
+    #[inline]
+    fn find(&self, text: &[u8], from: usize) -> Option<usize> {
         if self.is_last {
-            return rest.len().checked_sub(word.len()).filter(|_| rest.ends_with(word)).map(|at| from + at);
+            let rest = text.get(from..)?;
+            let at = rest.len().checked_sub(self.word.len())?;
+            return rest.ends_with(self.word.bytes()).then_some(from + at);
         }
-        let at = if let [byte] = word { memchr::memchr(*byte, rest) } else { self.finder.find(rest) };
-        at.map(|at| from + at)
+        self.word.find(text, from)
     }
+}
 
-    fn stands_at(&self, text: &str, at: usize) -> bool {
-        text.as_bytes().get(at..).is_some_and(|rest| rest.starts_with(self.text.as_bytes()))
-    }
+/// One text being read.
+struct Run<'r> {
+    text: &'r str,
+    clock: Time,
+    pieces: &'r mut [Piece],
 }
 
 impl Dissect {
@@ -93,9 +98,9 @@ impl Dissect {
         Ok(Self { items, wants: compiler.wants })
     }
 
-    /// Fills the pieces of a text that has this shape.
-    pub fn read(&self, text: &str, pieces: &mut [Piece]) -> Result<(), Miss> {
-        let end = run(&self.items, text, 0, pieces)?;
+    /// Fills the pieces of a text that has this shape; `clock` is what times are near to.
+    pub fn read(&self, text: &str, clock: Time, pieces: &mut [Piece]) -> Result<(), Miss> {
+        let end = Run { text, clock, pieces }.items(&self.items, 0)?;
         if end == text.len() { Ok(()) } else { Err(Miss::new(end, 0)) }
     }
 
@@ -105,46 +110,80 @@ impl Dissect {
     }
 }
 
-fn run(items: &[Item], text: &str, mut at: usize, pieces: &mut [Piece]) -> Result<usize, Miss> {
-    for item in items {
-        match item {
-            Item::Literal(literal) => {
-                if !literal.stands_at(text, at) {
-                    return Err(Miss::new(at, literal.wanted));
+impl Run<'_> {
+    fn items(&mut self, items: &[Item], mut at: usize) -> Result<usize, Miss> {
+        let text = self.text.as_bytes();
+        for item in items {
+            match item {
+                Item::Literal(literal) => {
+                    if !literal.word.stands_at(text, at) {
+                        return Err(Miss::new(at, literal.wanted));
+                    }
+                    at += literal.word.len();
                 }
-                at += literal.text.len();
-            }
-            Item::Field { take, end, wanted } => {
-                let (to, next) = end.find(text, at).ok_or(Miss::new(at, *wanted))?;
-                if let Some(take) = take {
-                    pieces[usize::from(*take)] = Piece::raw(at, to);
+                Item::Field { take, end, wanted } => {
+                    let (piece, next) = self.field(end, at).ok_or(Miss::new(at, *wanted))?;
+                    if let Some(take) = take {
+                        self.pieces[usize::from(*take)] = piece;
+                    }
+                    at = next;
                 }
-                at = next;
+                Item::Flag { take, text: flag } => {
+                    let found = flag.word.stands_at(text, at);
+                    self.pieces[usize::from(*take)] = Piece::flag(found);
+                    at += if found { flag.word.len() } else { 0 };
+                }
+                Item::Part { optional, arms, wanted } => {
+                    at = match arms.iter().find_map(|arm| self.part(arm, at)) {
+                        Some(next) => next,
+                        None if *optional => at,
+                        None => return Err(Miss::new(at, *wanted)),
+                    };
+                }
             }
-            Item::Flag { take, text: word } => {
-                let found = word.stands_at(text, at);
-                pieces[usize::from(*take)] = Piece::flag(found);
-                at += if found { word.text.len() } else { 0 };
+        }
+        Ok(at)
+    }
+
+    /// One arm of a part; what it took is given back if it does not fit.
+    fn part(&mut self, arm: &[Item], at: usize) -> Option<usize> {
+        let fits = self.items(arm, at).ok();
+        if fits.is_none() {
+            forget(arm, self.pieces);
+        }
+        fits
+    }
+
+    /// A field that begins at `at`, and where to go on.
+    #[inline]
+    fn field(&self, end: &End, at: usize) -> Option<(Piece, usize)> {
+        let text = self.text.as_bytes();
+        match end {
+            End::Text => Some((Piece::raw(at, text.len()), text.len())),
+            End::Before(literal) => {
+                let to = literal.find(text, at)?;
+                Some((Piece::raw(at, to), to + literal.word.len()))
             }
-            Item::Part { optional, arms, wanted } => {
-                at = match arms.iter().find_map(|arm| part(arm, text, at, pieces)) {
-                    Some(next) => next,
-                    None if *optional => at,
-                    None => return Err(Miss::new(at, *wanted)),
-                };
+            End::First { of, text: to_end } => {
+                let mut first = to_end.then_some(text.len());
+                for literal in of {
+                    let until = first.map_or(text.len(), |first| first + literal.word.len()).min(text.len());
+                    // What begins behind the first found so far need not be looked for.
+                    let within = if literal.is_last { text } else { &text[..until] };
+                    if let Some(found) = literal.find(within, at) {
+                        first = Some(first.map_or(found, |first| first.min(found)));
+                    }
+                }
+                first.map(|to| (Piece::raw(at, to), to))
+            }
+            End::Time(reading) => {
+                let (time, length) = reading.time_start(self.text.get(at..)?, self.clock)?;
+                // Where there is no such day, the text stays, for the reason why.
+                let piece = time.map_or(Piece::raw(at, at + length), Piece::micros);
+                Some((piece, at + length))
             }
         }
     }
-    Ok(at)
-}
-
-/// One arm of a part; what it took is given back if it does not fit.
-fn part(arm: &[Item], text: &str, at: usize, pieces: &mut [Piece]) -> Option<usize> {
-    let fits = run(arm, text, at, pieces).ok();
-    if fits.is_none() {
-        forget(arm, pieces);
-    }
-    fits
 }
 
 fn forget(items: &[Item], pieces: &mut [Piece]) {
@@ -155,32 +194,6 @@ fn forget(items: &[Item], pieces: &mut [Piece]) {
             }
             Item::Part { arms, .. } => arms.iter().for_each(|arm| forget(arm, pieces)),
             _ => {}
-        }
-    }
-}
-
-impl End {
-    /// Where the field ends and where to go on.
-    fn find(&self, text: &str, at: usize) -> Option<(usize, usize)> {
-        match self {
-            Self::Text => Some((text.len(), text.len())),
-            Self::Before(literal) => literal.find(text, at).map(|to| (to, to + literal.text.len())),
-            Self::First { of, text: to_end } => {
-                let mut first = to_end.then_some(text.len());
-                for literal in of {
-                    let until = first.map_or(text.len(), |first| first + literal.text.len()).min(text.len());
-                    // What begins behind the first found so far need not be looked for.
-                    let within = if literal.is_last { text } else { text.get(..until).unwrap_or(text) };
-                    if let Some(found) = literal.find(within, at) {
-                        first = Some(first.map_or(found, |first| first.min(found)));
-                    }
-                }
-                first.map(|to| (to, to))
-            }
-            Self::Time(reading) => {
-                let length = reading.time_length(text.get(at..)?)?;
-                Some((at + length, at + length))
-            }
         }
     }
 }
@@ -198,7 +211,7 @@ impl Compiler<'_> {
 
     fn literal(&mut self, text: &str, is_last: bool) -> Literal {
         let wanted = self.want(format!("`{}`", text.escape_debug()));
-        Literal { text: text.into(), finder: Box::new(Finder::new(text.as_bytes()).into_owned()), is_last, wanted }
+        Literal { word: Word::new(text.as_bytes()), is_last, wanted }
     }
 
     fn items(&mut self, nodes: &[Node], after: &Next) -> Result<Vec<Item>, Fault> {

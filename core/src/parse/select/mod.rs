@@ -8,6 +8,7 @@
 
 mod key;
 mod scan;
+mod table;
 
 use super::{
     entry_fields::{EntryField, Wanted},
@@ -16,16 +17,11 @@ use super::{
 use crate::expr::Expr;
 pub(crate) use key::Key;
 use scan::{Scan, Scans};
-use std::{
-    collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
-    sync::Arc,
-};
+use std::sync::Arc;
+use table::Table;
 
 /// From so many parsers with a text to be searched for, searching for all at once is cheaper than trying each.
 const SEARCHED_MIN: usize = 5;
-
-type GatesByText = HashMap<Box<[u8]>, Vec<u16>, BuildHasherDefault<Quick>>;
 
 /// How a plan finds the parsers for an entry.
 #[derive(Debug, Default)]
@@ -34,7 +30,7 @@ pub(super) struct Selection {
     /// Gates that are tested for every entry.
     always: Vec<u16>,
     /// Gates by the text of a field.
-    tables: Vec<(EntryField, GatesByText)>,
+    tables: Vec<(EntryField, Table)>,
     /// Gates by a piece of text in a field.
     gate_scans: Scans,
     /// Seats by a piece of text in their input.
@@ -85,14 +81,11 @@ impl Selection {
             Key::Equal(field, texts) => {
                 let field = EntryField::new(&field, wanted);
                 let at = self.tables.iter().position(|(own, _)| *own == field).unwrap_or_else(|| {
-                    self.tables.push((field, HashMap::default()));
+                    self.tables.push((field, Table::default()));
                     self.tables.len() - 1
                 });
                 for text in texts {
-                    let gates = self.tables[at].1.entry(text.as_bytes().into()).or_default();
-                    if !gates.contains(&number) {
-                        gates.push(number);
-                    }
+                    self.tables[at].1.add(text.as_bytes(), number);
                 }
             }
             Key::Begins(field, texts) => _ = self.gate_scans.add(EntryField::new(&field, wanted), &texts, true, number),
@@ -133,6 +126,7 @@ impl Selection {
     }
 
     /// Fills in the gates that an entry may pass.
+    #[inline]
     pub fn gates<'f>(&self, values: &[Option<&[u8]>], found: &'f mut Found) -> &'f [u16] {
         found.gates.clear();
         found.gates.extend_from_slice(&self.always);
@@ -141,13 +135,16 @@ impl Selection {
                 found.gates.extend_from_slice(gates);
             }
         }
-        let always = found.gates.len();
-        self.gate_scans.all().for_each(|scan| scan.search(values, &mut found.gates));
-        once(&mut found.gates, always);
+        if !self.gate_scans.is_empty() {
+            let always = found.gates.len();
+            self.gate_scans.all().for_each(|scan| scan.search(values, &mut found.gates));
+            once(&mut found.gates, always);
+        }
         &found.gates
     }
 
     /// Fills in the seats whose texts stand in an entry that passed these gates.
+    #[inline]
     pub fn seats<'f>(&self, passed: &[u16], values: &[Option<&[u8]>], found: &'f mut Found) -> &'f [u16] {
         found.seats.clear();
         if self.seat_scans.is_empty() {
@@ -167,26 +164,6 @@ impl Selection {
         }
         once(&mut found.seats, 0);
         &found.seats
-    }
-}
-
-/// A quick hash of short texts. What is in a table comes from scripts, so nobody can make its texts collide.
-#[derive(Debug, Default)]
-struct Quick(u64);
-
-impl Hasher for Quick {
-    fn write(&mut self, bytes: &[u8]) {
-        for eight in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..eight.len()].copy_from_slice(eight);
-            self.0 = (self.0.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        }
-    }
-    fn write_usize(&mut self, length: usize) {
-        self.0 = (self.0.rotate_left(5) ^ length as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-    fn finish(&self) -> u64 {
-        self.0 ^ (self.0 >> 32)
     }
 }
 
