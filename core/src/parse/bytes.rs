@@ -77,6 +77,20 @@ pub(crate) fn find_space_or(byte: u8, text: &[u8], from: usize) -> usize {
     }
 }
 
+/// The first place from `from` on where a byte up to a space stands, or one beyond ASCII; else the end.
+#[inline]
+pub(crate) fn find_space_or_high(text: &[u8], from: usize) -> usize {
+    let marks = |lanes: Lanes| lanes.are_at_most(b' ') | !lanes.are_at_most(0x7f) & 0xffff;
+    let mut at = from;
+    loop {
+        match first(text, at, marks, |own| own <= b' ' || own > 0x7f) {
+            Ok(found) => return found,
+            Err(end) if end >= text.len() => return text.len(),
+            Err(next) => at = next,
+        }
+    }
+}
+
 /// A whole number of one to eight digits that stands from `from` to `to`; `None` for anything else.
 #[inline]
 pub(crate) fn short_int(text: &[u8], from: usize, to: usize) -> Option<i64> {
@@ -250,6 +264,8 @@ mod tests {
             prop_assert_eq!(find_either(b'b', 255, &text, from), plain(&|byte| byte == b'b' || byte == 255));
             let space = plain(&|byte| byte == b'b' || byte.is_ascii_whitespace());
             prop_assert_eq!(find_space_or(b'b', &text, from), space.unwrap_or(text.len()));
+            let plain_end = plain(&|byte| byte <= b' ' || byte > 0x7f);
+            prop_assert_eq!(find_space_or_high(&text, from), plain_end.unwrap_or(text.len()));
             let short = &word[..word.len().min(from % 12)];
             for word in [&word[..], short] {
                 let ready = Word::new(word);

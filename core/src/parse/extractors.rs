@@ -9,6 +9,7 @@ use super::{
     json::Json,
     logfmt::Logfmt,
     reader::{Extract, Field, Reader},
+    regular::Straight,
     spec::{Extractor, FieldType, Pick},
     syslog, verbose,
 };
@@ -178,8 +179,9 @@ impl Fields<'_> {
         }
         let kind_of = |name: &str| types.iter().find(|(own, _)| **own == *name).map(|(_, kind)| kind);
         let takes = names.iter().map(|name| name.map(|name| self.add(name, kind_of(name).unwrap_or(&FieldType::Text))));
-        let takes = takes.collect();
-        Some(Reader::Regex(regex, takes))
+        let takes: Vec<Option<u16>> = takes.collect();
+        let straight = Straight::compile(pattern, &takes);
+        Some(Reader::Regex(regex, takes, straight))
     }
 }
 

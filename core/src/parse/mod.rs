@@ -25,6 +25,7 @@ mod piece;
 mod plan;
 mod reader;
 mod record;
+mod regular;
 mod scan;
 mod select;
 pub mod spec;

@@ -9,6 +9,7 @@ use super::{
     json::Json,
     logfmt::Logfmt,
     piece::{Form, Miss, Piece, TEXT_BYTES_MAX, shown},
+    regular::Straight,
     syslog, unescape, verbose,
 };
 use crate::{
@@ -31,8 +32,8 @@ pub(crate) struct Extract {
 #[derive(Debug)]
 pub(crate) enum Reader {
     Dissect(Dissect),
-    /// The regex, and for each of its groups the piece it fills.
-    Regex(Regex, Vec<Option<u16>>),
+    /// The regex, for each of its groups the piece it fills, and the quick way where there is one.
+    Regex(Regex, Vec<Option<u16>>, Option<Straight>),
     Json(Json),
     Logfmt(Logfmt),
     Csv(Csv),
@@ -78,7 +79,12 @@ impl Extract {
             Reader::Syslog => syslog::read(text, pieces),
             Reader::Access { common } => access::read(text, *common, pieces),
             Reader::Verbose => verbose::read(text, pieces),
-            Reader::Regex(regex, groups) => {
+            Reader::Regex(regex, groups, straight) => {
+                match straight.as_ref().and_then(|straight| straight.read(text, pieces)) {
+                    Some(true) => return Ok(()),
+                    Some(false) => return Err(Miss::new(0, 0)),
+                    None => pieces.fill(Piece::default()),
+                }
                 if scratch.locations.len() <= nth {
                     scratch.locations.resize(nth + 1, None);
                 }
