@@ -67,6 +67,17 @@ impl<'a> Slots<'a> {
         }
     }
 
+    /// How many bytes of text were made for this record so far.
+    pub fn made_bytes(&self) -> usize {
+        self.made.len()
+    }
+
+    /// Forgets text that was made since there were so many bytes.
+    pub fn forget_made(&mut self, bytes: usize) {
+        self.made.truncate(bytes);
+        self.overflow = false;
+    }
+
     /// Keeps text that `write` appends, at most `room` bytes more; missing and marked if it grows too long.
     pub fn make(&mut self, room: usize, write: impl FnOnce(&mut String)) -> Slot<'a> {
         let from = self.made.len();

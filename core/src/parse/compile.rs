@@ -5,6 +5,7 @@ use super::{
     convert::Reading,
     entry_fields::{EntryField, Wanted, entry_field_type},
     extractors,
+    native::Place,
     reader::Extract,
     spec::{ParserSpec, Step},
     table,
@@ -87,8 +88,8 @@ pub(crate) enum Action {
     Set { to: Code, slot: u16, kind: ColumnType, reading: Reading },
     /// A field's value, already of the right type, goes to another slot.
     Copy { from: u16, slot: u16 },
-    /// A closure, by its number among the steps of the spec.
-    Map(usize),
+    /// A closure, by its number among the steps of the spec; where its fields are, if it can run natively.
+    Map(usize, Option<Vec<Place>>),
 }
 
 /// How a column is filled.
@@ -147,7 +148,9 @@ impl Parser {
         });
         let extracts = extractors::compile(&spec.extractors, &mut scope);
         let steps = spec.steps.iter().enumerate().filter_map(|(nth, step)| scope.step(nth, step));
-        let steps: Vec<Action> = steps.collect();
+        let mut steps: Vec<Action> = steps.collect();
+        // A closure sees all fields of the record, also those that steps behind it set.
+        steps.iter_mut().for_each(|step| scope.place_closure(&spec, step));
         let (columns, defs) = table::columns(&spec, &mut scope);
         if !scope.flaws.is_empty() {
             return Err(scope.flaws.into_iter().map(|flaw| flaw.at(&spec.place)).collect());
@@ -164,7 +167,7 @@ impl Parser {
             from,
             lines,
             extracts,
-            has_closure: steps.iter().any(|step| matches!(step, Action::Map(_))),
+            has_closure: steps.iter().any(|step| matches!(step, Action::Map(..))),
             steps,
             stand_ins: columns.iter().filter_map(|emit: &Emit| Some((emit.slot, emit.or?))).collect(),
             columns,
@@ -273,6 +276,21 @@ impl Scope {
         }
     }
 
+    /// Finds the fields of a closure that can run natively.
+    fn place_closure(&mut self, spec: &ParserSpec, step: &mut Action) {
+        let Action::Map(nth, places) = step else { return };
+        let Some(Step::Map { call, .. }) = spec.steps.get(*nth) else { return };
+        let Some(body) = call.0.native() else { return };
+        *places = body.fields.iter().map(|name| self.place(name)).collect();
+    }
+
+    fn place(&mut self, name: &str) -> Option<Place> {
+        match self.record.get(name) {
+            Some(known) => Some(Place { slot: known.slot, kind: Some((known.kind, Reading::of_column(known.kind))) }),
+            None => fields::is_entry_field(name).then(|| Place { slot: self.entry_slot(name), kind: None }),
+        }
+    }
+
     fn step(&mut self, nth: usize, step: &Step) -> Option<Action> {
         let part = Part::Step(nth);
         match step {
@@ -304,7 +322,7 @@ impl Scope {
                 for (name, kind) in sets {
                     self.define(name, *kind);
                 }
-                Some(Action::Map(nth))
+                Some(Action::Map(nth, None))
             }
         }
     }

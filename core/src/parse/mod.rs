@@ -6,6 +6,7 @@
 //! extractor's shape is *unmatched*: counted, and with `.strict()` quarantined too.
 
 mod access;
+pub mod body;
 mod bytes;
 mod compile;
 mod convert;
@@ -20,6 +21,7 @@ mod json;
 mod lanes;
 mod lines;
 mod logfmt;
+mod native;
 mod one;
 mod piece;
 mod plan;

@@ -3,6 +3,7 @@
 use super::{
     Parser,
     compile::{Action, Program, Reads},
+    native::{self, Frame},
     piece::Miss,
     reader::Scratch,
     spec::{RecordFields, Step},
@@ -23,6 +24,7 @@ use crate::{
 pub(crate) struct Work<'a> {
     pub slots: Slots<'a>,
     pub scratch: Scratch,
+    frame: Frame<'a>,
     /// Whether closures were cut so often in this batch that they are not run any more.
     pub resting: bool,
 }
@@ -56,7 +58,12 @@ pub(crate) struct Of<'r, 'a> {
 
 impl<'a> Work<'a> {
     pub fn new(program: &Program, now: Time) -> Self {
-        Self { slots: Slots::new(program.slots, now), scratch: Scratch::default(), resting: false }
+        Self {
+            slots: Slots::new(program.slots, now),
+            scratch: Scratch::default(),
+            frame: Frame::default(),
+            resting: false,
+        }
     }
 }
 
@@ -163,9 +170,16 @@ impl Parser {
                 work.slots.values[usize::from(*slot)] = work.slots.values[usize::from(*from)];
                 None
             }
-            Action::Map(_) if work.resting => Some(Verdict::Failed(RESTS.into())),
-            Action::Map(at) => {
+            Action::Map(at, places) => {
                 let Some(Step::Map { call, .. }) = self.spec.steps.get(*at) else { return None };
+                let body = call.0.native().zip(places.as_ref());
+                let Work { slots, frame, .. } = work;
+                match body.and_then(|(body, places)| native::run(body, places, frame, slots, of.entry.time())) {
+                    Some(true) => return None,
+                    Some(false) => return Some(Verdict::Dropped(nth)),
+                    None if work.resting => return Some(Verdict::Failed(RESTS.into())),
+                    None => {}
+                }
                 let mut record = Fields { program: &self.program, entry: of.entry, slots: &mut work.slots };
                 match call.0.map(&mut record) {
                     Ok(true) => None,
@@ -187,7 +201,7 @@ impl Parser {
 }
 
 /// A value as its column keeps it; text is read as what the column holds. `None` if it does not fit.
-fn fit<'a>(
+pub(crate) fn fit<'a>(
     value: Slot<'a>,
     kind: ColumnType,
     reading: &Reading,

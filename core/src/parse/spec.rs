@@ -1,5 +1,6 @@
 //! A parser as a script declares it: plain values, before it is compiled into a [`super::Parser`].
 
+use super::body::Body;
 use crate::{error::Result, expr::Expr, table::ColumnType, value::Value};
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -196,6 +197,10 @@ pub struct Closure(pub Arc<dyn MapRecord>);
 pub trait MapRecord: Send + Sync {
     /// Reads and sets fields; `Ok(false)` drops the record. An error that is `Kind::Limit` counts as a runaway.
     fn map(&self, record: &mut dyn RecordFields) -> Result<bool>;
+    /// The same as native code can run it, if it can.
+    fn native(&self) -> Option<&Body> {
+        None
+    }
 }
 
 /// A record as a closure sees it.

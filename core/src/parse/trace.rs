@@ -2,6 +2,7 @@
 
 use super::{
     Parser,
+    compile::Action,
     entry_fields::Found,
     record::{Of, Verdict, Work},
     spec::Extractor,
@@ -65,12 +66,27 @@ impl Parser {
                 _ => Ended::Dropped,
             });
             let ends = ended.is_some();
-            stages.push(Stage { name: self.step_name(nth), ended, changed: self.changed(&before, &work), took });
+            stages.push(Stage {
+                name: self.stage_name(nth, action),
+                ended,
+                changed: self.changed(&before, &work),
+                took,
+            });
             if ends {
                 break;
             }
         }
         stages
+    }
+
+    /// A step as the script wrote it; of a closure also how it runs.
+    fn stage_name(&self, nth: usize, action: &Action) -> String {
+        let name = self.step_name(nth);
+        match action {
+            Action::Map(_, Some(_)) => format!("{name} native"),
+            Action::Map(_, None) => format!("{name} interpreted"),
+            _ => name,
+        }
     }
 
     /// Whether an extractor fitted, or there is none.

@@ -7,6 +7,7 @@ use super::{
     },
     engine::within,
     limits::{CALL_MS_MAX, CALL_OPERATIONS_MAX},
+    native,
     problem::Problem,
     sheet::Sheet,
     source::Place,
@@ -15,7 +16,10 @@ use super::{
 use crate::{
     dashboard::TintRow,
     error::{Error, Kind, Result},
-    parse::spec::{MapRecord, RecordFields},
+    parse::{
+        body::Body,
+        spec::{MapRecord, RecordFields},
+    },
     schedule::{ADAPT_MAX, ADAPT_MIN, Polled},
     value::Value,
 };
@@ -112,11 +116,17 @@ impl Callable {
 }
 
 /// `.map(|r| …)`.
-pub(super) struct MapClosure(Callable);
+pub(super) struct MapClosure(Callable, Option<Body>);
 
 impl MapClosure {
-    pub fn new(sheet: &Sheet, function: FnPtr, place: String, uses: &Uses) -> Self {
-        Self(Callable::new(sheet, function, place, uses.names.clone()))
+    pub fn new(sheet: &Sheet, function: FnPtr, at: &Place, uses: &Uses) -> Self {
+        let callable = Callable::new(sheet, function, at.to_string(), uses.names.clone());
+        let outline = sheet.atlas.outline(&at.file.shown);
+        let native = outline.and_then(|outline| {
+            let is_own = |name: &str| outline.bodies.contains_key(name);
+            native::body(outline.bodies.get(callable.function.fn_name())?, callable.function.curry(), &is_own)
+        });
+        Self(callable, native)
     }
 }
 
@@ -129,6 +139,10 @@ impl MapRecord for MapClosure {
             record.set(&name, value).map_err(|error| error.at(&self.0.place))?;
         }
         Ok(answer.as_bool().unwrap_or(true))
+    }
+
+    fn native(&self) -> Option<&Body> {
+        self.1.as_ref()
     }
 }
 

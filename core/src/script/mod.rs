@@ -15,6 +15,7 @@ mod listing;
 mod live;
 mod load;
 mod manual;
+mod native;
 mod outline;
 mod problem;
 mod run;

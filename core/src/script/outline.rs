@@ -34,6 +34,8 @@ pub(super) struct Body {
     pub reads: Vec<(String, String, Position)>,
     /// `r.name = …`: parameter, field, place.
     pub sets: Vec<(String, String, Position)>,
+    /// Its tree.
+    pub statements: Vec<Stmt>,
 }
 
 /// Read once for each script.
@@ -105,7 +107,13 @@ impl Outline {
     fn expression(&mut self, expr: &Expr, parent: Option<&ASTNode<'_>>, roots: &mut BTreeMap<(usize, usize), String>) {
         match expr {
             Expr::FnCall(call, at) => self.call(call, *at, false),
-            Expr::MethodCall(call, at) => self.call(call, *at, true),
+            Expr::MethodCall(call, at) => {
+                // Whether a record has a field is asked of what was read for the closure.
+                if let ("has", [Expr::StringConstant(name, _)]) = (call.name.as_str(), &call.args[..]) {
+                    self.properties.insert(name.to_string());
+                }
+                self.call(call, *at, true);
+            }
             Expr::Variable(variable, _, at) if variable.2.is_empty() => {
                 self.names.entry(variable.1.to_string()).or_default().push(*at);
             }
@@ -118,7 +126,10 @@ impl Outline {
                 }
             }
             Expr::Index(index, ..) => {
-                if let Expr::StringConstant(name, _) = &index.rhs {
+                // With a chain behind the brackets, the key begins it.
+                let key =
+                    if let Expr::Dot(rest, ..) | Expr::Index(rest, ..) = &index.rhs { &rest.lhs } else { &index.rhs };
+                if let Expr::StringConstant(name, _) = key {
                     self.properties.insert(name.to_string());
                 }
             }
@@ -167,6 +178,9 @@ impl Body {
         let mut assigned = BTreeSet::new();
         let alone = ast.clone_functions_only_filtered(|_, _, _, own, _| own == name);
         alone.walk(&mut |path| {
+            if let [ASTNode::Stmt(statement)] = path {
+                body.statements.push((*statement).clone());
+            }
             match path.last() {
                 Some(ASTNode::Stmt(Stmt::Assignment(assignment))) => {
                     if let Some((param, field, at)) = field_of(&assignment.1.lhs) {

@@ -5,5 +5,6 @@ mod compile;
 mod extract;
 mod input;
 mod mutation;
+mod native;
 mod selection;
 mod steps;

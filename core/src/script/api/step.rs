@@ -119,7 +119,7 @@ fn map(call: &Call, parser: ParserRef, closure: &Dynamic, sets: Option<&Dynamic>
     };
     let Some(at) = call.argument(0) else { return parser };
     let Some(uses) = Uses::of(sheet, &closure, &at) else { return parser };
-    let closure = MapClosure::new(sheet, closure, at.to_string(), &uses);
+    let closure = MapClosure::new(sheet, closure, &at, &uses);
     let step = Step::Map { call: Closure(Arc::new(closure)), sets };
     parser.with(|draft| draft.closures.push(uses)).step(call, Some(step))
 }
