@@ -3,7 +3,12 @@
 //! `Range: entries=CURSOR[[:SKIP]:COUNT]` begins *at* the cursor; without it everything is sent. `?follow` goes on
 //! with what is written later, `?boot` keeps to the newest boot, `?FIELD=value` filters.
 
-use crate::{State, answer, form::Form, out::Out};
+use crate::{
+    State,
+    answer::{self, STEP_BYTES},
+    form::Form,
+    out::Out,
+};
 use infralogs_core::{Error, Result, cursor::Cursor, entry::Entries, plugin::Ask};
 use infralogs_http::{Stop, answer as answers};
 use std::{sync::atomic::Ordering, time::Duration};
@@ -51,7 +56,7 @@ pub(crate) async fn entries(request: Request<State>) -> tide::Result {
 /// Looks whether the journal can be read at all, and which boot is the newest.
 async fn settle(state: &State, wanted: &mut Wanted) -> Result<()> {
     let mut source = state.logs().take()?;
-    let head = answer::read_from(state, &mut *source, &Ask { limit: 0, ..Ask::default() }).await?.head;
+    let head = answer::read_from(state, &mut *source, &Ask { limit: 0, ..Ask::default() }).await?.0.head;
     state.logs().give(source);
     if let (true, Some(head)) = (wanted.boot, head) {
         wanted.ask.filter.matches.push(("_BOOT_ID".to_owned(), head.boot.to_string().into_bytes()));
@@ -64,7 +69,7 @@ async fn send(state: &State, mut wanted: Wanted, mut out: Out, mut stop: Stop) -
     while wanted.left != Some(0) {
         let read = answer::read_from(state, &mut *source, &wanted.ask);
         let mut batch = tokio::select! {
-            read = read => read?,
+            read = read => read?.0,
             () = out.gone() => return Err(Error::unavailable("the client is gone")),
             () = stop.stopped() => return Err(Error::unavailable("the agent is stopping")),
         };
@@ -107,7 +112,7 @@ impl Wanted {
 }
 
 fn wanted(request: &Request<State>) -> Result<Wanted> {
-    let ask = Ask { limit: BATCH_ENTRIES, ..Ask::default() };
+    let ask = Ask { limit: BATCH_ENTRIES, bytes: STEP_BYTES, ..Ask::default() };
     let mut wanted = Wanted { ask, skip: 0, left: None, follow: false, boot: false };
     if let Some(range) = request.header("range") {
         read_range(range.last().as_str(), &mut wanted)?;

@@ -37,7 +37,7 @@ use tide::Request;
 /// Where the journal is served.
 const LOGS: &str = "/logs";
 /// How often the journal is tried, so that `/health` knows: also when nobody asks.
-const TRY_EVERY: Duration = Duration::from_secs(10);
+const TRY_EVERY: Duration = Duration::from_secs(20);
 
 /// Opens a source for one reader; several may read at once.
 pub type Open = Arc<dyn Fn() -> Result<Box<dyn Source>> + Send + Sync>;

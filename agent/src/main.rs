@@ -62,6 +62,8 @@ fn main() -> ExitCode {
         .init();
     infralogs_http::install_crypto();
     let done = tokio::runtime::Builder::new_multi_thread()
+        // The journal is read by one thread at a time; the machine has other work than ours, and each thread keeps memory.
+        .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|error| Error::failed("cannot start threads").because(error))

@@ -5,15 +5,15 @@ use flate2::write::GzEncoder;
 use infralogs_core::{
     Error, Result,
     entry::{Batch, Entry},
-    wire::{self, End},
+    wire::{self, End, Writer},
 };
 use infralogs_http::{body::Sender, sse};
 use std::io::Write;
 
 /// A chunk is packed and sent once it has so many bytes.
-const CHUNK_BYTES: usize = 64 << 10;
+const CHUNK_BYTES: usize = 32 << 10;
 /// So many chunks wait for a slow reader; then writing waits.
-pub(crate) const CHUNKS_MAX: usize = 4;
+pub(crate) const CHUNKS_MAX: usize = 2;
 /// Higher levels cost the machine more than they save the network.
 const ZSTD_LEVEL: i32 = 1;
 
@@ -22,6 +22,7 @@ pub(crate) struct Out {
     form: Form,
     packer: Packer,
     sender: Sender,
+    writer: Writer,
     chunk: Vec<u8>,
 }
 
@@ -38,11 +39,13 @@ impl Out {
             Packing::Gzip => Packer::Gzip(Box::new(GzEncoder::new(Vec::new(), flate2::Compression::fast()))),
             Packing::Zstd => Packer::Zstd(zstd::stream::write::Encoder::new(Vec::new(), ZSTD_LEVEL).map_err(broken)?),
         };
-        Ok(Self { form, packer, sender, chunk: Vec::with_capacity(CHUNK_BYTES * 2) })
+        let writer = if form == Form::Export { Writer::export() } else { Writer::ndjson() };
+        Ok(Self { form, packer, sender, writer, chunk: Vec::with_capacity(CHUNK_BYTES * 2) })
     }
 
     /// Writes all entries of a batch.
     pub(crate) async fn batch(&mut self, batch: &Batch) -> Result<()> {
+        self.writer.begin();
         for entry in batch.entries.iter() {
             self.render(&entry);
             if self.chunk.len() >= CHUNK_BYTES {
@@ -104,14 +107,13 @@ impl Out {
 
     fn render(&mut self, entry: &Entry<'_>) {
         match self.form {
-            Form::Ndjson => wire::write_entry(entry, &mut self.chunk),
-            Form::Export => wire::export::write_entry(entry, &mut self.chunk),
+            Form::Ndjson | Form::Export => self.writer.write(entry, &mut self.chunk),
             Form::Events => {
                 self.chunk.extend_from_slice(b"id: ");
                 entry.cursor.write_to(&mut self.chunk);
                 self.chunk.extend_from_slice(b"\ndata: ");
                 // It is one line, and ends it.
-                wire::write_entry(entry, &mut self.chunk);
+                self.writer.write(entry, &mut self.chunk);
                 self.chunk.push(b'\n');
             }
         }

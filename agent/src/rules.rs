@@ -2,7 +2,7 @@
 
 use infralogs_core::{
     definitions::Definitions,
-    entry::{Batch, Entries, Entry},
+    entry::{Batch, Entries, Entry, Place},
     expr::{self, Expr},
     fields,
     rule::{Action, Rule},
@@ -10,6 +10,7 @@ use infralogs_core::{
     value::Value,
 };
 use std::{
+    collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
 };
@@ -20,10 +21,10 @@ pub(crate) fn apply(definitions: &Definitions, batch: &mut Batch, now: Time) {
     if rules.is_empty() {
         return;
     }
-    let mut kept = Entries::default();
+    let (mut kept, mut placed) = (Entries::default(), HashMap::new());
     for entry in batch.entries.iter() {
         if rules.iter().all(|rule| stays(rule, &entry, now)) {
-            copy_redacted(rules, &entry, &mut kept);
+            copy_redacted(rules, &entry, &mut kept, &mut placed);
         } else {
             batch.dropped += 1;
         }
@@ -50,8 +51,19 @@ fn share(entry: &Entry<'_>) -> f64 {
     (hash.finish() >> 11) as f64 / (1u64 << 53) as f64
 }
 
-fn copy_redacted(rules: &[Arc<Rule>], entry: &Entry<'_>, kept: &mut Entries) {
-    for (name, value) in entry.fields() {
+/// A field that many entries share is looked at once: `placed` knows where it went.
+fn copy_redacted(
+    rules: &[Arc<Rule>],
+    entry: &Entry<'_>,
+    kept: &mut Entries,
+    placed: &mut HashMap<(u32, usize), Place>,
+) {
+    for (place, name, value) in entry.placed_fields() {
+        let key = (place.key(), place.bytes());
+        if let Some(place) = placed.get(&key).filter(|_| entry.is_again(place)) {
+            kept.push_again(*place);
+            continue;
+        }
         let mut text = None;
         for rule in rules {
             let Action::Redact { field, pattern, with } = &rule.action else { continue };
@@ -61,10 +73,11 @@ fn copy_redacted(rules: &[Arc<Rule>], entry: &Entry<'_>, kept: &mut Entries) {
                 text = Some(pattern.0.replace_all(&before, with.as_str()).into_owned());
             }
         }
-        match text {
-            Some(text) if String::from_utf8_lossy(value) != text => kept.push_field(name, text.as_bytes()),
-            _ => kept.push_field(name, value),
-        }
+        let place = match text {
+            Some(text) if String::from_utf8_lossy(value) != text => kept.place_field(name, text.as_bytes()),
+            _ => kept.place_field(name, value),
+        };
+        placed.insert(key, place);
     }
     kept.end(entry.cursor);
 }

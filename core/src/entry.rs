@@ -39,6 +39,10 @@ impl Place {
     pub fn key(self) -> u32 {
         self.name_at
     }
+    /// How many bytes the name and the value have together.
+    pub fn bytes(self) -> usize {
+        (self.end - self.name_at) as usize
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -117,9 +121,10 @@ impl Entries {
     /// Entry `index`; panics beyond the end, like a slice.
     #[inline]
     pub fn get(&self, index: usize) -> Entry<'_> {
-        let start = if index == 0 { 0 } else { self.heads[index - 1].fields_end as usize };
+        let (start, own_from) =
+            index.checked_sub(1).map_or((0, 0), |before| (self.heads[before].fields_end, self.heads[before].bytes_end));
         let head = &self.heads[index];
-        Entry { entries: self, cursor: head.cursor, fields: start..head.fields_end as usize }
+        Entry { entries: self, cursor: head.cursor, fields: start as usize..head.fields_end as usize, own_from }
     }
     /// All entries in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
@@ -138,6 +143,8 @@ pub struct Entry<'a> {
     /// Its place in the source.
     pub cursor: Cursor,
     fields: Range<usize>,
+    /// Where the bytes begin that came with it.
+    own_from: u32,
 }
 
 impl<'a> Entry<'a> {
@@ -157,6 +164,10 @@ impl<'a> Entry<'a> {
                 &entries.bytes[place.value_at as usize..place.end as usize],
             )
         })
+    }
+    /// Whether an earlier entry of the batch has the field that stands there.
+    pub fn is_again(&self, place: Place) -> bool {
+        place.name_at < self.own_from
     }
     /// The first value of a journal field such as `MESSAGE`.
     pub fn field(&self, name: &str) -> Option<&'a [u8]> {

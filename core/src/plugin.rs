@@ -6,7 +6,7 @@
 use crate::{
     cursor::Cursor,
     dashboard::{Answer, Dashboard},
-    entry::{Batch, Entries, Entry, Gap},
+    entry::{BATCH_BYTES_MAX, Batch, Entries, Entry, Gap},
     error::{Error, Result},
     id::Id128,
     inventory::Target,
@@ -85,13 +85,23 @@ pub struct Ask {
     pub filter: Filter,
     /// The most entries. 0 asks only who you are (`machine`, `head`).
     pub limit: usize,
+    /// The most bytes of all entries together; a first entry that alone has more is given whole.
+    pub bytes: usize,
     /// How long to wait for the first entry if there is none yet.
     pub wait: Duration,
 }
 
 impl Default for Ask {
     fn default() -> Self {
-        Self { after: None, since: None, until: None, filter: Filter::default(), limit: 5_000, wait: Duration::ZERO }
+        Self {
+            after: None,
+            since: None,
+            until: None,
+            filter: Filter::default(),
+            limit: 5_000,
+            bytes: BATCH_BYTES_MAX,
+            wait: Duration::ZERO,
+        }
     }
 }
 

@@ -6,13 +6,29 @@
 
 use super::{LINE_BYTES_MAX, Limits, Marks, end::End, printable::is_printable, write::write_decimal};
 use crate::{
+    cursor::Cursor,
     entry::{Batch, ENTRY_FIELDS_MAX, Entry, FIELD_BYTES_MAX, FIELD_NAME_BYTES_MAX},
     error::{Error, Kind, Result},
 };
 
 /// Appends the entry. `_BOOT_ID` stands in its head, as systemd has it.
 pub fn write_entry(entry: &Entry<'_>, out: &mut Vec<u8>) {
-    let cursor = &entry.cursor;
+    write_head(&entry.cursor, out);
+    for (name, value) in entry.fields() {
+        if is_sent(name) {
+            write_field(name, value, out);
+        }
+    }
+    out.push(b'\n');
+}
+
+/// Whether a field is no part of the head, nor could pass for one.
+pub(super) fn is_sent(name: &[u8]) -> bool {
+    name != b"_BOOT_ID" && !name.starts_with(b"__") && !name.is_empty()
+}
+
+/// Appends what stands before the fields.
+pub(super) fn write_head(cursor: &Cursor, out: &mut Vec<u8>) {
     out.extend_from_slice(b"__CURSOR=");
     cursor.write_to(out);
     out.extend_from_slice(b"\n__REALTIME_TIMESTAMP=");
@@ -21,12 +37,6 @@ pub fn write_entry(entry: &Entry<'_>, out: &mut Vec<u8>) {
     write_decimal(cursor.monotonic, out);
     out.extend_from_slice(b"\n_BOOT_ID=");
     out.extend_from_slice(&cursor.boot.digits());
-    out.push(b'\n');
-    for (name, value) in entry.fields() {
-        if name != b"_BOOT_ID" && !name.starts_with(b"__") && !name.is_empty() {
-            write_field(name, value, out);
-        }
-    }
     out.push(b'\n');
 }
 

@@ -16,11 +16,13 @@ mod line;
 mod printable;
 mod read;
 mod write;
+mod writer;
 
 pub use end::{End, write_end};
 pub use line::{Line, Marks, read_line};
 pub use read::{Limits, Reader};
 pub use write::write_entry;
+pub use writer::Writer;
 
 /// The field that marks an entry of which something was left out or cut short; its value names what.
 pub const CUT: &str = "INFRALOGS_CUT";

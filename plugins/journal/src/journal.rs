@@ -99,10 +99,10 @@ impl Reader {
         }
         let known = plan::narrow(&mut lanes, ask, &mut self.files, &mut self.blocks)?;
         // A filter that asks too much was refused before.
-        self.decode.begin(Judge::new(&ask.filter).unwrap_or_default());
+        self.decode.begin(Judge::new(&ask.filter).unwrap_or_default(), ask.bytes.min(BATCH_BYTES_MAX));
         let mut pass = Pass { known, looked_at: 0 };
         while let Some((lane, feed)) = next(&mut lanes, &mut self.files, &mut self.blocks)? {
-            let full = batch.entries.len() >= ask.limit || batch.entries.bytes() >= BATCH_BYTES_MAX;
+            let full = batch.entries.len() >= ask.limit || batch.entries.bytes() >= ask.bytes;
             if full
                 || pass.looked_at >= SCAN_ENTRIES_MAX
                 || !self.take(&mut lanes, (lane, feed), ask, &mut pass, &mut batch)

@@ -8,7 +8,10 @@ use crate::{
     files::{folder::Files, name::Writer},
     format::blocks::Blocks,
 };
-use infralogs_core::{entry::Entries, id::Id128};
+use infralogs_core::{
+    entry::{BATCH_BYTES_MAX, Entries},
+    id::Id128,
+};
 
 /// The machine we run on, as systemd numbers it.
 pub(crate) fn local() -> Option<Id128> {
@@ -30,7 +33,7 @@ pub(crate) fn of_files(files: &mut Files, blocks: &mut Blocks, decode: &mut Deco
         said = said.or(Some(header.machine_id));
         let Some((_, first)) = file.readable(blocks, 0, file.len()) else { continue };
         let mut entries = Entries::default();
-        decode.begin(Judge::default());
+        decode.begin(Judge::default(), BATCH_BYTES_MAX);
         if decode.entry(file, blocks, &first, &mut entries) == Read::Taken
             && let Some(machine) = entries.get(0).machine()
         {

@@ -48,17 +48,25 @@ pub fn open(paths: &[PathBuf]) -> Result<Journal> {
 /// Clones share what they remember, and read one after the other.
 #[derive(Debug, Clone)]
 pub struct Journal {
-    reader: Arc<Mutex<Reader>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    reader: Mutex<Reader>,
+    /// Whose turn it is, in the order they came: who waits for it holds no thread.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Journal {
     fn at(paths: Paths) -> Self {
-        Self { reader: Arc::new(Mutex::new(Reader::new(paths))) }
+        let reader = Mutex::new(Reader::new(paths));
+        Self { shared: Arc::new(Shared { reader, turn: Arc::default() }) }
     }
 
     /// Whether there is any entry now. Reads headers only; blocks.
     pub fn has_entries(&self) -> bool {
-        lock(&self.reader).has_entries()
+        lock(&self.shared.reader).has_entries()
     }
 
     /// Reads without waiting; blocks.
@@ -68,24 +76,24 @@ impl Journal {
     /// filter asks for too much.
     pub fn read_now(&self, ask: &Ask) -> Result<Batch> {
         Judge::new(&ask.filter)?;
-        lock(&self.reader).read(ask)
+        lock(&self.shared.reader).read(ask)
     }
 }
 
 impl Source for Journal {
     fn read<'a>(&'a mut self, ask: &'a Ask) -> Later<'a, Result<Batch>> {
-        Box::pin(wait(self.reader.clone(), ask))
+        Box::pin(wait(self.shared.clone(), ask))
     }
 }
 
-async fn wait(reader: Arc<Mutex<Reader>>, ask: &Ask) -> Result<Batch> {
+async fn wait(shared: Arc<Shared>, ask: &Ask) -> Result<Batch> {
     Judge::new(&ask.filter)?;
     let deadline = Instant::now() + ask.wait;
     let mut ask = ask.clone();
     let mut passed = Batch::default();
     loop {
         let asked = ask.clone();
-        let (mut batch, seen) = blocking(&reader, move |reader| Ok((reader.read(&asked)?, reader.changes()))).await?;
+        let (mut batch, seen) = blocking(&shared, move |reader| Ok((reader.read(&asked)?, reader.changes()))).await?;
         // What was passed while waiting is not read again, but it counts.
         batch.dropped += passed.dropped;
         batch.unreadable += passed.unreadable;
@@ -94,7 +102,7 @@ async fn wait(reader: Arc<Mutex<Reader>>, ask: &Ask) -> Result<Batch> {
         if said || Instant::now() >= deadline {
             return Ok(batch);
         }
-        while blocking(&reader, |reader| Ok(reader.look())).await? == seen {
+        while blocking(&shared, |reader| Ok(reader.look())).await? == seen {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(batch);
@@ -108,11 +116,16 @@ async fn wait(reader: Arc<Mutex<Reader>>, ask: &Ask) -> Result<Batch> {
 
 /// The one place where blocking reads leave the asynchronous world. Who stops waiting leaves the read to end alone.
 async fn blocking<T: Send + 'static>(
-    reader: &Arc<Mutex<Reader>>,
+    shared: &Arc<Shared>,
     read: impl FnOnce(&mut Reader) -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    let reader = reader.clone();
-    tokio::task::spawn_blocking(move || read(&mut lock(&reader)))
+    let (shared, turn) = (shared.clone(), shared.turn.clone().lock_owned().await);
+    let read = move || {
+        let read = read(&mut lock(&shared.reader));
+        drop(turn);
+        read
+    };
+    tokio::task::spawn_blocking(read)
         .await
         .map_err(|error| Error::failed("reading the journal ended early").because(error))?
 }

@@ -3,9 +3,9 @@
 use infralogs_core::entry::Place;
 
 /// How many fields are remembered at most; a power of two.
-const SLOTS: usize = 1 << 14;
+const SLOTS: usize = 1 << 13;
 /// How many bytes of them. When it is full everything is forgotten: what is needed again comes back at once.
-const ARENA_BYTES_MAX: usize = 2 << 20;
+const ARENA_BYTES_MAX: usize = 1 << 20;
 /// Longer fields are not remembered.
 const FIELD_BYTES_MAX: usize = 4 << 10;
 

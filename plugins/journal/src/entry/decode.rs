@@ -14,7 +14,7 @@ use crate::{
     },
 };
 use infralogs_core::{
-    entry::{BATCH_BYTES_MAX, ENTRY_BYTES_MAX, ENTRY_FIELDS_MAX, Entries, FIELD_BYTES_MAX},
+    entry::{ENTRY_BYTES_MAX, ENTRY_FIELDS_MAX, Entries, FIELD_BYTES_MAX},
     wire::CUT,
 };
 
@@ -48,6 +48,7 @@ pub(crate) struct Decode {
     unpack: Unpack,
     items: Vec<u64>,
     plain: Vec<u8>,
+    bytes_max: usize,
     /// Fields that could not be read, since the beginning.
     pub(crate) damaged_fields: u64,
 }
@@ -59,8 +60,9 @@ struct Fresh {
 }
 
 impl Decode {
-    /// Begins a batch of entries that `judge` wants.
-    pub(crate) fn begin(&mut self, judge: Judge) {
+    /// Begins a batch of entries that `judge` wants, of so many bytes at most.
+    pub(crate) fn begin(&mut self, judge: Judge, bytes_max: usize) {
+        self.bytes_max = bytes_max;
         self.cache.begin();
         if judge != self.judge {
             self.cache.refilter();
@@ -199,7 +201,7 @@ impl Decode {
         if entry.damaged > 0 {
             batch.push_field(DAMAGED.as_bytes(), entry.damaged.to_string().as_bytes());
         }
-        if batch.bytes() > BATCH_BYTES_MAX && !batch.is_empty() {
+        if batch.bytes() > self.bytes_max && !batch.is_empty() {
             batch.abandon();
             // What this entry brought is gone from the batch, and so are its places.
             self.cache.begin();
