@@ -18,6 +18,8 @@ pub struct Dashboard {
     pub picks: Vec<Arc<str>>,
     /// Moments drawn over every time panel.
     pub marks: Vec<Mark>,
+    /// The users who may look, as a trusted proxy names them; empty: everyone who may look at all.
+    pub readers: Vec<String>,
     /// Top to bottom.
     pub rows: Vec<Vec<Panel>>,
     /// `file:line:column` of its declaration.
@@ -56,6 +58,8 @@ pub struct Panel {
     pub palette: Vec<String>,
     /// The title of the panel whose selection filters this one.
     pub follows: Option<String>,
+    /// One small chart for each value of this key.
+    pub each: Option<Arc<str>>,
     /// Said when there are no rows.
     pub empty: Option<String>,
     /// Colours a table's row.
@@ -84,7 +88,13 @@ pub enum PanelKind {
     },
     /// Horizontal bars, largest first.
     Bars,
-    /// Two keys as a grid of colours.
+    /// How many records have how large a number.
+    Histogram,
+    /// Percentiles over time: lines with the space between them filled.
+    Bands,
+    /// What state each key was in, over time.
+    States,
+    /// Two keys, or time and a key, as a grid of colours.
     Heat,
     /// Parts of a whole.
     Shares,
@@ -94,6 +104,26 @@ pub enum PanelKind {
     Gauges,
     /// Words.
     Text,
+}
+
+impl PanelKind {
+    /// The word a script begins it with.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stat { .. } => "stat",
+            Self::Lines { .. } => "lines",
+            Self::Areas { .. } => "areas",
+            Self::Bars => "bars",
+            Self::Histogram => "histogram",
+            Self::Bands => "bands",
+            Self::States => "states",
+            Self::Heat => "heat",
+            Self::Shares => "shares",
+            Self::Table => "table",
+            Self::Gauges => "gauges",
+            Self::Text => "text",
+        }
+    }
 }
 
 /// What a number counts; decides how it is written.

@@ -183,6 +183,19 @@ pub struct Commit<'a> {
     pub at: Time,
 }
 
+/// Something that happened and that charts should show: a deploy, an incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// When.
+    pub at: Time,
+    /// What, as a person says it.
+    pub note: String,
+    /// The version that was deployed.
+    pub version: Option<String>,
+    /// The one machine it concerns.
+    pub host: Option<String>,
+}
+
 /// What became of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Committed {
@@ -217,6 +230,10 @@ pub trait Store: Send + Sync {
     fn release(&self, owner: &str) -> Result<()>;
     /// Says how a target does, outside of any commit: its last error, or none.
     fn report(&self, target: &Target, at: Time, error: Option<&str>) -> Result<()>;
+    /// Writes a moment to be drawn over charts, a row of `deploys`.
+    fn mark(&self, _mark: &Moment) -> Result<()> {
+        Err(Error::invalid(format!("{} keeps no marks", self.name())))
+    }
     /// Answers a query about a table known by its definition (see [`crate::tables`] for built-in ones).
     fn query(&self, query: &Query, table: &TableDef, frame: &Frame) -> Result<Rows>;
     /// The distinct values of a column in a window, most frequent first.

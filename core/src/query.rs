@@ -58,6 +58,8 @@ pub enum Shape {
 pub enum Key {
     /// A column's value.
     Field(Arc<str>),
+    /// A column's number, cut to its first three figures: few values that are still close (see [`cut`]).
+    Binned(Arc<str>),
     /// 0 (Monday) to 6, in the page's time zone.
     Weekday,
     /// 0 to 23, in the page's time zone.
@@ -68,11 +70,32 @@ impl Key {
     /// The output column's name.
     pub fn name(&self) -> &str {
         match self {
-            Self::Field(name) => name,
+            Self::Field(name) | Self::Binned(name) => name,
             Self::Weekday => "weekday",
             Self::Hour => "hour",
         }
     }
+}
+
+/// The powers of ten that [`Key::Binned`] cuts whole numbers and fractions to.
+pub const CUT_POWERS: (std::ops::RangeInclusive<i32>, std::ops::RangeInclusive<i32>) = (0..=16, -6..=16);
+
+/// A whole number cut to its first three figures, towards zero: 12,345 → 12,300.
+pub fn cut(int: i64) -> i64 {
+    let power = CUT_POWERS.0.clone().find(|power| int.unsigned_abs() < 10u64.pow(*power as u32 + 3));
+    let step = 10i64.pow(power.unwrap_or(*CUT_POWERS.0.end()) as u32);
+    int - int % step
+}
+
+/// A fraction cut to its first three figures, towards zero; what is smaller than 0.000001 becomes zero, and what no
+/// whole number of steps reaches is none.
+pub fn cut_float(float: f64) -> Option<f64> {
+    let power = CUT_POWERS.1.clone().find(|power| float.abs() < 10f64.powi(*power + 3));
+    let power = power.unwrap_or(*CUT_POWERS.1.end());
+    let step = 10f64.powi(power.abs());
+    let steps = if power < 0 { float * step } else { float / step };
+    let cut = if power < 0 { steps.trunc() / step } else { steps.trunc() * step };
+    (steps.abs() < 9e18).then_some(cut)
 }
 
 /// One number about a group.

@@ -21,7 +21,7 @@ fn shipped_scripts_load() {
     let names: Vec<_> = definitions.parsers.iter().map(|parser| &*parser.spec.name).collect();
     assert_eq!(names, ["critical_logs", "failed_services", "failed_ssh", "nginx_access", "storage"]);
     let fleet = definitions.dashboard("fleet").expect("the fleet dashboard");
-    assert_eq!(fleet.rows.iter().map(Vec::len).collect::<Vec<_>>(), [4, 2, 3, 1]);
+    assert_eq!(fleet.rows.iter().map(Vec::len).collect::<Vec<_>>(), [4, 2, 3, 1, 2, 1]);
     assert_eq!(definitions.schedules.len(), 1);
     assert_eq!(definitions.rules.len(), 3);
 }

@@ -93,6 +93,7 @@ fn panel(title: &str, kind: PanelKind, query: Query) -> Panel {
         bad: None,
         palette: vec![],
         follows: None,
+        each: None,
         empty: None,
         tint: None,
         place: "fleet.rhai:1:1".into(),
@@ -107,6 +108,7 @@ fn definitions() -> Definitions {
         last: Duration::from_secs(6 * 3_600),
         refresh: Duration::from_secs(10),
         picks: vec!["host".into(), "priority".into()],
+        readers: Vec::new(),
         marks: vec![Mark { query: count("deploys", None), label: "deploy ${version}".into() }],
         rows: vec![vec![
             panel("Errors", PanelKind::Stat { spark: true }, count("logs", None)),

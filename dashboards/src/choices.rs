@@ -8,7 +8,7 @@ use tide::Request;
 /// The values of one pick in the view's window.
 pub async fn choices(request: Request<State>) -> tide::Result {
     let state = request.state();
-    if let Some(missing) = routes::missing(state, request.param("name")?) {
+    if let Some(missing) = routes::missing(&request, request.param("name")?) {
         return Ok(missing);
     }
     let mut view = routes::view(&request, request.param("name")?)?;

@@ -1,7 +1,7 @@
 //! What the page around the charts needs to know of a dashboard, as JSON.
 
 use infralogs_core::{
-    dashboard::{Answer, Dashboard, Panel, PanelKind},
+    dashboard::{Answer, Dashboard, Panel},
     plugin::Document,
     script::{Problem, Rejected},
     view::{Shown, View},
@@ -41,26 +41,12 @@ fn panel(panel: &Panel, index: Option<usize>, root: Option<&String>, answer: Opt
         "index": index,
         "root": root,
         "title": panel.title,
-        "kind": kind(panel.kind),
+        "kind": panel.kind.name(),
         "wide": panel.wide,
         "trouble": trouble,
         "rows": match answer { Some(Answer::Rows(rows)) => rows.len(), _ => 0 },
         "follows": panel.follows,
     })
-}
-
-fn kind(kind: PanelKind) -> &'static str {
-    match kind {
-        PanelKind::Stat { .. } => "stat",
-        PanelKind::Lines { .. } => "lines",
-        PanelKind::Areas { .. } => "areas",
-        PanelKind::Bars => "bars",
-        PanelKind::Heat => "heat",
-        PanelKind::Shares => "shares",
-        PanelKind::Table => "table",
-        PanelKind::Gauges => "gauges",
-        PanelKind::Text => "text",
-    }
 }
 
 /// The window and zone that are shown, in milliseconds since 1970 (UTC).

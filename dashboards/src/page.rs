@@ -1,6 +1,6 @@
 //! The HTML around the charts: the page of a dashboard, the list of dashboards, and pages that say what is wrong.
 
-use crate::{State, assets};
+use crate::{State, access, assets};
 use infralogs_core::{dashboard::Dashboard, definitions::Definitions};
 use serde_json::json;
 use std::fmt::Write;
@@ -9,13 +9,14 @@ use tide::{Redirect, Request, Response, StatusCode};
 /// `/`: the one dashboard there is, or the list of them.
 pub async fn index(request: Request<State>) -> tide::Result {
     let definitions = request.state().layouts.borrow().current.clone();
-    if let [only] = definitions.dashboards.as_slice() {
+    let seen: Vec<_> = definitions.dashboards.iter().filter(|it| access::may_see(&request, it)).collect();
+    if let [only] = seen.as_slice() {
         return Ok(Redirect::temporary(format!("/d/{}", only.name)).into());
     }
-    let main = if definitions.dashboards.is_empty() {
+    let main = if seen.is_empty() {
         empty_house()
     } else {
-        let cards: String = definitions.dashboards.iter().map(|it| card(it)).collect();
+        let cards: String = seen.iter().map(|it| card(it)).collect();
         format!("<main class=\"index\"><h1>Dashboards</h1><ul class=\"boards\">{cards}</ul></main>")
     };
     Ok(small(StatusCode::Ok, "Dashboards", &main))
@@ -25,22 +26,25 @@ pub async fn index(request: Request<State>) -> tide::Result {
 pub async fn dashboard(request: Request<State>) -> tide::Result {
     let name = request.param("name")?;
     let definitions = request.state().layouts.borrow().current.clone();
-    let Some(dashboard) = definitions.dashboard(name) else {
+    let found = definitions.dashboard(name).filter(|dashboard| access::may_see(&request, dashboard));
+    let Some(dashboard) = found else {
         let main = format!(
             "<main class=\"index\"><h1>Not here</h1><p class=\"lead\">There is no dashboard `{}`.</p><p><a href=\"/\">All dashboards</a></p></main>",
             escape(name)
         );
         return Ok(small(StatusCode::NotFound, "Not here", &main));
     };
-    Ok(html(StatusCode::Ok, &dashboard.title, &scripts(), &body(dashboard, &definitions)))
+    Ok(html(StatusCode::Ok, &dashboard.title, &scripts(), &body(&request, dashboard, &definitions)))
 }
 
-fn body(dashboard: &Dashboard, definitions: &Definitions) -> String {
-    let all: Vec<_> = definitions.dashboards.iter().map(|it| json!({ "name": *it.name, "title": it.title })).collect();
+fn body(request: &Request<State>, dashboard: &Dashboard, definitions: &Definitions) -> String {
+    let seen = definitions.dashboards.iter().filter(|it| access::may_see(request, it));
+    let all: Vec<_> = seen.map(|it| json!({ "name": *it.name, "title": it.title })).collect();
     let facts = json!({
         "name": *dashboard.name,
         "title": dashboard.title,
         "dashboards": all,
+        "user": access::name_of(request),
         "bokeh": !assets::BOKEH.is_empty(),
         "version": assets::BOKEH_VERSION,
     });

@@ -16,7 +16,7 @@ pub async fn panel(request: Request<State>) -> tide::Result {
     let wrong = || tide::Error::from_str(StatusCode::NotFound, "ask for <number>.csv or <number>.json");
     let (index, kind) = file.split_once('.').ok_or_else(wrong)?;
     let index: usize = index.parse().map_err(|_| wrong())?;
-    if let Some(missing) = routes::missing(request.state(), request.param("name")?) {
+    if let Some(missing) = routes::missing(&request, request.param("name")?) {
         return Ok(missing);
     }
     let view = routes::view(&request, request.param("name")?)?;

@@ -6,7 +6,7 @@ use infralogs_core::{
     expr::LEVELS,
     inventory::Target,
     plugin::{Commit, Committed, Store, Stream},
-    query::{Aggregate, Frame, Key, Measure, Query, Shape},
+    query::{Aggregate, Frame, Key, Measure, Query, Shape, cut},
     table::{ColumnDef, ColumnType, Rows, TableDef},
     time::{Time, Window},
     value::Value,
@@ -155,6 +155,7 @@ fn combinations(by: &[Key], table: &TableDef, most: Option<usize>) -> Vec<Vec<Va
         let values: Vec<Value<'static>> = match key {
             Key::Weekday => (0..7).map(Value::Int).collect(),
             Key::Hour => (0..24).map(Value::Int).collect(),
+            Key::Binned(name) => (1..60).map(|step| binned(table.column(name), step)).collect(),
             Key::Field(name) if table.column(name).is_some_and(|kind| kind == ColumnType::Int) => {
                 (3..7).map(Value::Int).collect()
             }
@@ -167,6 +168,12 @@ fn combinations(by: &[Key], table: &TableDef, most: Option<usize>) -> Vec<Vec<Va
     }
     all.truncate(most.unwrap_or(400));
     all
+}
+
+/// The numbers of a histogram, each a third larger than the one before.
+fn binned(kind: Option<ColumnType>, step: i32) -> Value<'static> {
+    let number = 1.3f64.powi(step);
+    if kind == Some(ColumnType::Float) { Value::Float(number) } else { Value::Int(cut(number as i64)) }
 }
 
 fn words(column: &str) -> &'static [&'static str] {
@@ -216,7 +223,7 @@ fn noise(of: impl Hash) -> f64 {
 fn key_type(table: &TableDef, key: &Key) -> ColumnType {
     match key {
         Key::Weekday | Key::Hour => ColumnType::Int,
-        Key::Field(name) => table.column(name).unwrap_or(ColumnType::Text),
+        Key::Field(name) | Key::Binned(name) => table.column(name).unwrap_or(ColumnType::Text),
     }
 }
 

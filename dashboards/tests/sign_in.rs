@@ -5,10 +5,13 @@ mod asked;
 #[path = "common/layout.rs"]
 mod layout;
 
-use asked::{app_for, get};
-use infralogs_core::config::{SignIn, SignInProxy};
+use asked::{app_for, app_of, get};
+use infralogs_core::{
+    config::{SignIn, SignInProxy},
+    dashboard::Dashboard,
+};
 use infralogs_dashboards::Access;
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 use tide::http::{Method, Request, Response, Url};
 
 const TOKEN: &str = "a-token-of-a-reader";
@@ -16,6 +19,11 @@ const HTML: (&str, &str) = ("accept", "text/html,application/xhtml+xml");
 
 /// A service with a token, cookie keys and a trusted proxy.
 fn guarded(folder: &Path, keys: &str) -> tide::Server<()> {
+    app_for(access(folder, keys)).0
+}
+
+/// The ways into it.
+fn access(folder: &Path, keys: &str) -> Access {
     fs::write(folder.join("tokens"), format!("# readers\n{TOKEN}\n")).expect("written");
     fs::write(folder.join("keys"), keys).expect("written");
     let proxy = SignInProxy { header: "X-Forwarded-User".into(), from: vec!["10.1.0.0/16".into(), "::1".into()] };
@@ -24,7 +32,7 @@ fn guarded(folder: &Path, keys: &str) -> tide::Server<()> {
         cookie_keys_file: Some(folder.join("keys")),
         proxy: Some(proxy),
     };
-    app_for(Access::of(Some(&said)).expect("a way in")).0
+    Access::of(Some(&said)).expect("a way in")
 }
 
 fn key(letter: &str) -> String {
@@ -146,4 +154,25 @@ async fn other_sites_and_guessers_get_nowhere() {
     assert_eq!(header(&answer, "retry-after"), "60");
     let other = post(&app, "192.0.2.8:5", &[("sec-fetch-site", "same-origin")], &right).await;
     assert_eq!(u16::from(other.status()), 303, "others do not wait");
+}
+
+#[tokio::test]
+async fn a_dashboard_is_seen_by_its_readers_only() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let readers = vec!["ada@example.org".to_owned()];
+    let all =
+        || vec![Arc::new(Dashboard { readers: readers.clone(), ..layout::fleet() }), layout::dashboards().remove(1)];
+    let app = app_of(access(folder.path(), &key("k")), all());
+    for (user, status) in [("ada@example.org", 200), ("eve@example.org", 404)] {
+        let user = [("x-forwarded-user", user), HTML];
+        for path in ["/d/fleet", "/d/fleet.json", "/d/fleet/panel/0.csv", "/d/fleet/choices/host", "/d/fleet/events"] {
+            let answer = ask(&app, Method::Get, path, "10.1.2.3:9", &user, "").await;
+            assert_eq!(u16::from(answer.status()), status, "{path} {user:?}");
+        }
+        let mut list = ask(&app, Method::Get, "/d/small", "10.1.2.3:9", &user, "").await;
+        let named = list.body_string().await.expect("text").contains("Fleet errors");
+        assert_eq!(named, status == 200, "the list of dashboards");
+    }
+    let open = app_of(Access::open(), all());
+    assert_eq!(u16::from(get(&open, "/d/fleet.json", &[]).await.status()), 404, "where nobody says who they are");
 }

@@ -36,6 +36,12 @@ fn answers(folder: &Path, store: &str) {
     let newest: serde_json::Value = serde_json::from_str(all.lines().next().expect("a row")).expect("JSON");
     assert_eq!(newest["host"], "web-1");
 
+    for mark in [&["deploy 1.2", "--version", "1.2"][..], &["the night before", "--at", "-12h", "--host", "web-1"]] {
+        stdout(run(&[&["mark", "--config", "infralogs.yaml"], mark].concat(), folder));
+    }
+    let marks = query(folder, &["deploys.last(1.days).latest(5).columns([host, version, note])", "--output", "csv"]);
+    assert_eq!(marks, "host,version,note\n,1.2,deploy 1.2\nweb-1,,the night before\n");
+
     let sql = query(folder, &[BY_LEVEL, "--sql"]);
     assert!(sql.contains("counts per hour of priority") && sql.contains("FROM rollups"), "{sql}");
     let some = run(&["query", "--config", "infralogs.yaml", "logs.last(30.days).latest(10)", "--limit", "3"], folder);

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     error::Error,
     expr::{Expr, Literal},
-    query::{Aggregate, Key, Measure, ROWS_MAX},
+    query::{Aggregate, CUT_POWERS, Key, Measure, ROWS_MAX},
     table::{ColumnDef, ColumnType, Storage},
     time::Window,
 };
@@ -244,6 +244,7 @@ fn key_term(key: &Key, scope: &Scope<'_>) -> Result<Term, Stop> {
     let div = scope.dialect.div();
     match key {
         Key::Field(name) => scope.field(name)?.value(scope.dialect),
+        Key::Binned(name) => binned(&scope.field(name)?.value(scope.dialect)?, scope.dialect),
         Key::Hour => Term::fill(Type::Int, &format!("({of_day} {div} {HOUR_US})"), &[&scope.field("time")?]),
         Key::Weekday => {
             // 1970-01-01 was a Thursday, day 3 counted from Monday.
@@ -253,9 +254,40 @@ fn key_term(key: &Key, scope: &Scope<'_>) -> Result<Term, Stop> {
     }
 }
 
+/// A number cut to its first three figures, as [`crate::query::cut`] does.
+fn binned(number: &Term, dialect: Dialect) -> Result<Term, Stop> {
+    let (whole, fractions) = CUT_POWERS;
+    let branch = |power: i32, below: String, cut: String| {
+        let within = format!(" WHEN {{0}} > -{below} AND {{0}} < {below} THEN {cut}");
+        if power == *whole.end() { format!(" ELSE {cut}") } else { within }
+    };
+    let cases: String = match number.kind {
+        Type::Int => whole
+            .clone()
+            .map(|power| {
+                branch(
+                    power,
+                    format!("1{:0>1$}", "", power as usize + 3),
+                    format!("({{0}} - {{0}} % 1{:0>1$})", "", power as usize),
+                )
+            })
+            .collect(),
+        Type::Float => fractions
+            .map(|power| {
+                let step = format!("1e{}", power.abs());
+                let (there, back) = if power < 0 { ('*', '/') } else { ('/', '*') };
+                let cut = dialect.float_to_int().replace("{0}", &format!("({{0}} {there} {step})"));
+                branch(power, format!("1e{}", power + 3), format!("({cut} {back} {step})"))
+            })
+            .collect(),
+        _ => return Err(Stop::Wrong(Error::invalid("only numbers can be put in bins"))),
+    };
+    Term::fill(number.kind, &format!("(CASE{cases} END)"), &[number])
+}
+
 fn key_kind(key: &Key, scope: &Scope<'_>) -> Result<ColumnType, Stop> {
     match key {
-        Key::Field(name) => scope.kind(name),
+        Key::Field(name) | Key::Binned(name) => scope.kind(name),
         Key::Weekday | Key::Hour => Ok(ColumnType::Int),
     }
 }

@@ -109,6 +109,7 @@ impl Needs {
         for key in by {
             match key {
                 Key::Field(name) => field(name),
+                Key::Binned(_) => return None,
                 Key::Weekday | Key::Hour => zoned = true,
             }
         }

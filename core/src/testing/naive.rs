@@ -2,7 +2,7 @@
 
 use crate::{
     expr::eval,
-    query::{Aggregate, Frame, Key, Query, Shape},
+    query::{Aggregate, Frame, Key, Query, Shape, cut, cut_float},
     table::{Rows, TableDef},
     time::Time,
     value::Value,
@@ -80,6 +80,11 @@ fn key_of(key: &Key, time: i64, frame: &Frame, value: impl Fn(&str) -> Ordered) 
     let local_s = time.div_euclid(1_000_000) + i64::from(frame.zone_s);
     match key {
         Key::Field(name) => value(name),
+        Key::Binned(name) => Ordered(match value(name).0 {
+            Value::Int(int) => Value::Int(cut(int)),
+            Value::Float(float) => cut_float(float).map_or(Value::Missing, Value::Float),
+            other => other,
+        }),
         Key::Hour => Ordered(Value::Int(local_s.rem_euclid(86_400) / 3_600)),
         Key::Weekday => Ordered(Value::Int((local_s.div_euclid(86_400) + 3).rem_euclid(7))),
     }

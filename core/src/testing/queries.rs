@@ -197,6 +197,8 @@ fn shapes() -> BoxedStrategy<Shape> {
         Key::Field("good".into()),
         Key::Field("host".into()),
         Key::Field("size".into()),
+        Key::Binned("sent".into()),
+        Key::Binned("share".into()),
         Key::Weekday,
         Key::Hour,
     ]);

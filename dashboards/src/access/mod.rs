@@ -11,7 +11,7 @@ mod proxy;
 pub use page::{form, leave, take};
 
 use cookie::Keys;
-use infralogs_core::{Error, Result, config::SignIn};
+use infralogs_core::{Error, Result, config::SignIn, dashboard::Dashboard};
 use infralogs_http::{Tokens, answer};
 use pace::Pace;
 use proxy::Proxy;
@@ -84,6 +84,21 @@ impl Access {
     }
 }
 
+/// Who asks, put with the request by [`Gate`]; empty where nobody is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User(pub String);
+
+/// Whether who asks may see this dashboard. Where nobody is asked who they are, nobody is one of its readers.
+pub fn may_see<S>(request: &Request<S>, dashboard: &Dashboard) -> bool {
+    let readers = &dashboard.readers;
+    readers.is_empty() || request.ext::<User>().is_some_and(|User(user)| readers.contains(user) && !user.is_empty())
+}
+
+/// Who is signed in, for the page; none where nobody is asked, or by a token, which names nobody.
+pub fn name_of<S>(request: &Request<S>) -> Option<String> {
+    request.ext::<User>().map(|User(user)| user.clone()).filter(|user| !user.is_empty())
+}
+
 /// The address at the other end of the connection.
 fn peer<S>(request: &Request<S>) -> Option<IpAddr> {
     let http: &tide::http::Request = request.as_ref();
@@ -96,13 +111,17 @@ pub struct Gate(pub Access);
 
 #[tide::utils::async_trait]
 impl<S: Clone + Send + Sync + 'static> Middleware<S> for Gate {
-    async fn handle(&self, request: Request<S>, next: Next<'_, S>) -> tide::Result {
+    async fn handle(&self, mut request: Request<S>, next: Next<'_, S>) -> tide::Result {
         let reads = matches!(request.method(), Method::Get | Method::Head);
         if !reads && !from_here(&request) {
             return Ok(answer::told(StatusCode::Forbidden, "another site sent this", Some("act on our own page")));
         }
         let path = request.url().path();
-        if path == "/sign-in" || path.starts_with("/a/") || self.0.user(&request).is_some() {
+        if path == "/sign-in" || path.starts_with("/a/") {
+            return Ok(next.run(request).await);
+        }
+        if let Some(user) = self.0.user(&request) {
+            request.set_ext(User(user));
             return Ok(next.run(request).await);
         }
         let reading = reads && request.header("accept").is_some_and(|kinds| kinds.as_str().contains("text/html"));

@@ -20,7 +20,7 @@ const LISTENERS_MAX: usize = 2_000;
 pub async fn events(request: Request<State>) -> tide::Result {
     let name = request.param("name")?;
     let state = request.state();
-    if let Some(missing) = missing(state, name) {
+    if let Some(missing) = missing(&request, name) {
         return Ok(missing);
     }
     if state.hub.counts().1 >= LISTENERS_MAX {

@@ -38,7 +38,7 @@ async fn dashboard(request: Request<State>) -> tide::Result {
 }
 
 async fn document(request: Request<State>, name: &str) -> tide::Result {
-    if let Some(missing) = missing(request.state(), name) {
+    if let Some(missing) = missing(&request, name) {
         return Ok(missing);
     }
     let view = view(&request, name)?;
@@ -63,10 +63,11 @@ pub fn parameters<S>(request: &Request<S>) -> impl Iterator<Item = (Cow<'_, str>
     request.url().query_pairs()
 }
 
-/// The answer that a dashboard is not there, unless it is.
-pub fn missing(state: &State, name: &str) -> Option<Response> {
-    let definitions = state.layouts.borrow().current.clone();
+/// The answer that a dashboard is not there, unless it is and may be seen: who may not is not told that it is there.
+pub fn missing(request: &Request<State>, name: &str) -> Option<Response> {
+    let definitions = request.state().layouts.borrow().current.clone();
     let what = || format!("there is no dashboard `{}`", name.escape_debug());
     let next = Some("the list of dashboards is at /");
-    definitions.dashboard(name).is_none().then(|| answer::told(StatusCode::NotFound, &what(), next))
+    let seen = definitions.dashboard(name).is_some_and(|dashboard| access::may_see(request, dashboard));
+    (!seen).then(|| answer::told(StatusCode::NotFound, &what(), next))
 }

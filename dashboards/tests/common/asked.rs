@@ -4,7 +4,7 @@
 use crate::layout;
 use infralogs_core::{
     Result,
-    dashboard::Answer,
+    dashboard::{Answer, Dashboard},
     plugin::{Document, Renderer, Scene},
 };
 use infralogs_dashboards::{Access, Dashboards, Layouts, Preview};
@@ -39,6 +39,12 @@ pub fn app() -> (tide::Server<()>, watch::Sender<Layouts>) {
 pub fn app_for(access: Access) -> (tide::Server<()>, watch::Sender<Layouts>) {
     let (scripts, layouts) = watch::channel(layout::generation("one", layout::dashboards()));
     (Dashboards { layouts, store: Arc::new(Preview), renderer: Arc::new(Plain), access }.app(), scripts)
+}
+
+/// An app with these dashboards.
+pub fn app_of(access: Access, dashboards: Vec<Arc<Dashboard>>) -> tide::Server<()> {
+    let (_, layouts) = watch::channel(layout::generation("one", dashboards));
+    Dashboards { layouts, store: Arc::new(Preview), renderer: Arc::new(Plain), access }.app()
 }
 
 /// Asks the app without a network.

@@ -48,6 +48,7 @@ pub fn fleet() -> Dashboard {
         last: 360 * MINUTE,
         refresh: Duration::from_secs(10),
         picks: vec!["host".into(), "service".into()],
+        readers: Vec::new(),
         marks: vec![Mark { query: few_deploys(), label: "deploy ${version}".into() }],
         rows: vec![
             vec![
@@ -88,6 +89,7 @@ pub fn panel(title: &str, kind: PanelKind, query: Query) -> Panel {
         bad: None,
         palette: vec![],
         follows: None,
+        each: None,
         empty: None,
         tint: None,
         place: "scripts/dashboards/fleet.rhai:9:5".into(),

@@ -175,7 +175,8 @@ fn time_format() -> Shared {
 fn colours(scene: &Scene<'_>, panels: &[&Panel]) -> HashMap<(String, String), usize> {
     let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (panel, answer) in panels.iter().zip(scene.answers) {
-        let coloured = matches!(panel.kind, PanelKind::Lines { .. } | PanelKind::Areas { .. } | PanelKind::Shares);
+        let coloured = matches!(panel.kind, PanelKind::Lines { .. } | PanelKind::Areas { .. } | PanelKind::Shares)
+            && panel.each.is_none();
         if let (true, Answer::Rows(rows)) = (coloured, answer) {
             let columns = Columns::of(panel, rows);
             if columns.measures.len() == 1 && !columns.keys.is_empty() {

@@ -93,6 +93,12 @@ impl<'a> Note<'a> {
     }
 }
 
+/// A small title above a plot.
+pub(crate) fn title(page: &Page<'_>, id: &str, words: &str) -> Model {
+    let title = Model::new("Title", format!("{id}/title")).set("text", plain(&shorten(words, LABEL_LENGTH_MAX)));
+    title.set_all(text_font(page.look.text, "12px")).set("text_font_style", "normal").set("standoff", 4)
+}
+
 /// What a screen reader says of a plot.
 pub(crate) fn spoken(label: &str) -> (&'static str, Attr) {
     ("html_attributes", Attr::Map(vec![(json!("role"), "img".into()), (json!("aria-label"), label.into())]))

@@ -10,7 +10,7 @@ use infralogs_core::{
     cursor::Cursor,
     error::Result,
     inventory::Target,
-    plugin::{Commit, Committed, LOGS},
+    plugin::{Commit, Committed, LOGS, Moment},
     sql::write,
     time::Time,
 };
@@ -123,4 +123,11 @@ pub(crate) fn report(session: &mut Session, target: &Target, at: Time, error: Op
         "failed" => error.is_some().then_some(at.0),
     };
     session.conn.exec_drop(sql, values).map_err(failed("storing how a target does"))
+}
+
+/// Stores a moment to be drawn over charts.
+pub(crate) fn mark(session: &mut Session, mark: &Moment) -> Result<()> {
+    let sql = "INSERT INTO deploys (time, host, version, note) VALUES (?, ?, ?, ?)";
+    let row = (mark.at.0, &mark.host, &mark.version, &mark.note);
+    session.conn.exec_drop(sql, row).map_err(failed("storing a mark"))
 }

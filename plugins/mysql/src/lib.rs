@@ -20,7 +20,7 @@ use infralogs_core::{
     cursor::Cursor,
     error::Result,
     inventory::Target,
-    plugin::{Build, Commit, Committed, Explained, Holder, Plugin, Settings, Store, Stream},
+    plugin::{Build, Commit, Committed, Explained, Holder, Moment, Plugin, Settings, Store, Stream},
     query::{Frame, Query},
     sql::{self, Dialect, retention::Keep},
     table::{Rows, TableDef},
@@ -109,6 +109,10 @@ impl Store for Mysql {
 
     fn report(&self, target: &Target, at: Time, error: Option<&str>) -> Result<()> {
         self.pool.with(|session| commit::report(session, target, at, error))
+    }
+
+    fn mark(&self, mark: &Moment) -> Result<()> {
+        self.pool.with(|session| commit::mark(session, mark))
     }
 
     fn query(&self, query: &Query, table: &TableDef, frame: &Frame) -> Result<Rows> {

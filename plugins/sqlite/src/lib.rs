@@ -13,7 +13,7 @@ use infralogs_core::{
     cursor::Cursor,
     error::{Error, Result},
     inventory::Target,
-    plugin::{Build, Commit, Committed, Explained, Plugin, Settings, Store, Stream},
+    plugin::{Build, Commit, Committed, Explained, Moment, Plugin, Settings, Store, Stream},
     query::{Frame, Query},
     sql::{self, Dialect, retention::Keep},
     table::{Rows, TableDef},
@@ -122,6 +122,15 @@ impl Store for Sqlite {
 
     fn report(&self, target: &Target, at: Time, error: Option<&str>) -> Result<()> {
         self.connections.write(|db| commit::report(db, target, at, error))
+    }
+
+    fn mark(&self, mark: &Moment) -> Result<()> {
+        self.connections.write(|db| {
+            let row = params![mark.at.0, mark.host, mark.version, mark.note];
+            db.execute("INSERT INTO deploys (time, host, version, note) VALUES (?, ?, ?, ?)", row)
+                .map(|_| ())
+                .map_err(failed("storing a mark"))
+        })
     }
 
     fn query(&self, query: &Query, table: &TableDef, frame: &Frame) -> Result<Rows> {

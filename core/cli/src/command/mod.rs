@@ -9,6 +9,7 @@ mod doctor;
 mod dry_run;
 mod health;
 mod man;
+mod mark;
 mod migrate;
 mod new;
 mod plugins;
@@ -45,6 +46,8 @@ pub enum Command {
     Tail(tail::Args),
     /// Counts per machine: what was written, stored, dropped by rule and lost
     Audit(audit::Args),
+    /// Writes down a moment, such as a deploy, that dashboards draw over their charts
+    Mark(mark::Args),
     /// Makes or upgrades the store's tables
     Migrate(migrate::Args),
     /// Runs the examples and case files of all scripts
@@ -82,6 +85,7 @@ impl Command {
             Self::Status(args) => args.run().await,
             Self::Tail(args) => args.run().await,
             Self::Audit(args) => args.run().await,
+            Self::Mark(args) => args.run().await,
             Self::Migrate(args) => args.run().await,
             Self::Test(args) => args.run(),
             Self::New(args) => args.run(),

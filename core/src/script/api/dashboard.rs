@@ -28,6 +28,7 @@ pub(in super::super) struct DashboardDraft {
     pub refresh: Duration,
     pub picks: Vec<(Arc<str>, Place)>,
     pub marks: Vec<MarkDraft>,
+    pub readers: Vec<String>,
     pub rows: Vec<Vec<PanelDraft>>,
     pub at: Place,
 }
@@ -62,6 +63,7 @@ fn begin(call: &Call, name: &Dynamic) -> Dynamic {
         refresh: Duration::from_secs(10),
         picks: Vec::new(),
         marks: Vec::new(),
+        readers: Vec::new(),
         rows: Vec::new(),
         at,
     };
@@ -129,6 +131,17 @@ fn content(shelf: &mut Shelf) {
         },
     );
     shelf.add(
+        "readers",
+        &["dashboard: Dashboard", "users: Array"],
+        "Who sees it: users as the trusted proxy names them, or `token` for who signed in by a token. Everyone who may \
+         look at all if it does not say.",
+        r#".readers(["ada@example.org", "token"])"#,
+        |context: NativeCallContext<'_>, dashboard: DashboardRef, users: Dynamic| {
+            let readers = readers(&Call::of(&context), &users);
+            dashboard.with(|draft| draft.readers = readers)
+        },
+    );
+    shelf.add(
         "mark",
         &["dashboard: Dashboard", "query: Query", "label: String"],
         "Draws a line over every chart at the time of each record; `${column}` in the label is its value.",
@@ -150,6 +163,16 @@ fn content(shelf: &mut Shelf) {
             dashboard.with(|draft| draft.rows.push(row))
         },
     );
+}
+
+/// A list of users; one that names nobody would hide the dashboard from all, which nobody means.
+fn readers(call: &Call, users: &Dynamic) -> Vec<String> {
+    let wanted = "a list of users such as `[\"ada@example.org\"]`";
+    let Some(items) = users.read_lock::<Array>().filter(|items| !items.is_empty()) else {
+        call.wrong(0, format!("`readers` takes {wanted}"), "");
+        return Vec::new();
+    };
+    items.iter().filter_map(|item| call.text_as(0, item, wanted).map(|user| user.to_string())).collect()
 }
 
 fn row(call: &Call, panels: &Dynamic) -> Vec<PanelDraft> {

@@ -1,4 +1,4 @@
-//! Panels: `stat`, `lines`, `areas`, `bars`, `heat`, `shares`, `table`, `gauges`, `text`, and what they can be told.
+//! Panels (`stat`, `lines`, `bars`, `table` …), and what they can be told.
 
 use super::{
     super::{
@@ -18,7 +18,7 @@ use std::sync::Arc;
 const HEIGHT_PX: std::ops::RangeInclusive<i64> = 40..=2_000;
 
 /// Panels that ask a question: what each is called and drawn as, what it is, an example.
-const KINDS: [(&str, PanelKind, &str, &str); 8] = [
+const KINDS: [(&str, PanelKind, &str, &str); 11] = [
     (
         "stat",
         PanelKind::Stat { spark: false },
@@ -39,9 +39,28 @@ const KINDS: [(&str, PanelKind, &str, &str); 8] = [
     ),
     ("bars", PanelKind::Bars, "Bars, largest first.", r#"bars("Noisiest units", logs.count(unit).top(10))"#),
     (
+        "histogram",
+        PanelKind::Histogram,
+        "How many records have how large a number; `count` names the column.",
+        r#"histogram("Lag of the agents", agents.count(lag_ms))"#,
+    ),
+    (
+        "bands",
+        PanelKind::Bands,
+        "Percentiles over time, the space between them filled.",
+        r#"bands("Lag", agents.every(5.minutes).p50(lag_ms).p90(lag_ms).p99(lag_ms))"#,
+    ),
+    (
+        "states",
+        PanelKind::States,
+        "What state each was in over time: a number judged by `good` and `bad`, a word, or records whose last column \
+         is the state until the next.",
+        r#"states("Machines heard", logs.every(5.minutes).count(host)).good(1).bad(0)"#,
+    ),
+    (
         "heat",
         PanelKind::Heat,
-        "Two keys as a grid of colours.",
+        "Two keys as a grid of colours, or time and one.",
         r#"heat("When it hurts", logs.where(level >= "error").count(weekday, hour))"#,
     ),
     ("shares", PanelKind::Shares, "Parts of a whole.", r#"shares("Levels", logs.count(priority))"#),
@@ -66,6 +85,7 @@ pub(in super::super) struct PanelDraft {
     pub query: Option<QueryDraft>,
     pub at: Place,
     pub follows_at: Option<Place>,
+    pub each_at: Option<Place>,
     /// What a tint reads of its row.
     pub tint: Option<Uses>,
 }
@@ -88,11 +108,12 @@ fn begin(call: &Call, kind: PanelKind, title: &Dynamic, query: Option<&Dynamic>)
         bad: None,
         palette: Vec::new(),
         follows: None,
+        each: None,
         empty: None,
         tint: None,
         place: at.to_string(),
     };
-    Some(PanelDraft { panel, query, at, follows_at: None, tint: None })
+    Some(PanelDraft { panel, query, at, follows_at: None, each_at: None, tint: None })
 }
 
 fn or_broken(draft: Option<PanelDraft>) -> Dynamic {
@@ -112,7 +133,7 @@ pub(super) fn register(shelf: &mut Shelf) {
             },
         );
     }
-    for (name, kind) in [("table", PanelKind::Table), ("gauges", PanelKind::Gauges)] {
+    for (name, kind) in [("table", PanelKind::Table), ("gauges", PanelKind::Gauges), ("states", PanelKind::States)] {
         shelf.also(name, move |context: NativeCallContext<'_>, title: Dynamic, query: Dynamic, columns: Dynamic| {
             let call = Call::of(&context);
             let draft = begin(&call, kind, &title, Some(&query)).map(|mut draft| {
@@ -177,6 +198,27 @@ fn looks(shelf: &mut Shelf) {
     );
     shelf
         .also("stacked", |context: NativeCallContext<'_>, draft: PanelDraft| stacked(&Call::of(&context), draft, true));
+    drawn(shelf);
+}
+
+fn drawn(shelf: &mut Shelf) {
+    shelf.add(
+        "each",
+        &["panel: Panel", "key: String"],
+        "One small chart for each value of one of the keys, all on one scale; for `lines`, `areas` and `bands`.",
+        ".each(host)",
+        |context: NativeCallContext<'_>, mut draft: PanelDraft, key: Dynamic| {
+            let call = Call::of(&context);
+            match draft.panel.kind {
+                PanelKind::Lines { .. } | PanelKind::Areas { .. } | PanelKind::Bands => {
+                    draft.panel.each = call.name(0, &key);
+                    draft.each_at = call.argument(0);
+                }
+                _ => call.refuse("only `lines`, `areas` and `bands` can be drawn once for each", ""),
+            }
+            draft
+        },
+    );
     shelf.add(
         "spark",
         &["panel: Panel"],

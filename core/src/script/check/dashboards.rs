@@ -16,7 +16,9 @@ use super::{
 };
 use crate::{
     dashboard::{Dashboard, Mark, Panel, PanelKind},
+    query::{Key, Shape},
     suggest::hint,
+    table::Storage,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -38,6 +40,7 @@ pub(super) fn check(check: &mut Check, drafts: &[Shared<DashboardDraft>]) -> Vec
             refresh: draft.refresh,
             picks: draft.picks.iter().map(|(name, _)| name.clone()).collect(),
             marks,
+            readers: draft.readers.clone(),
             rows,
             place: draft.at.to_string(),
         }));
@@ -100,7 +103,11 @@ fn panel(check: &mut Check, draft: &PanelDraft) -> Panel {
             shape(check, draft, query);
             tint(check, draft, query);
         }
+        each(check, draft, query);
         panel.query = Some(query.query());
+        if panel.kind == PanelKind::Histogram {
+            bins(&mut panel);
+        }
     }
     panel
 }
@@ -121,16 +128,62 @@ fn shape(check: &mut Check, draft: &PanelDraft, query: &QueryDraft) {
         PanelKind::Bars | PanelKind::Shares if !query.counts() || keys == 0 => {
             ("needs something to count by", "name a column: `.count(host)`")
         }
-        PanelKind::Bars | PanelKind::Shares | PanelKind::Heat if query.every.is_some() => {
+        PanelKind::Bars | PanelKind::Shares | PanelKind::Histogram if query.every.is_some() => {
             ("is not drawn over time, but this query has `every`", "leave it out, or use `lines`")
         }
-        PanelKind::Heat if keys != 2 => ("needs two keys", "name them: `.count(weekday, hour)`"),
+        PanelKind::Heat if query.every.is_some() && keys != 1 => {
+            ("is drawn over time and needs one key", "name it: `.every(5.minutes).count(host)`")
+        }
+        PanelKind::Heat if query.every.is_none() && keys != 2 => {
+            ("needs two keys", "name them: `.count(weekday, hour)`")
+        }
+        PanelKind::Histogram if keys != 1 || !is_number(check, query) => {
+            ("needs one column of numbers", "name it: `.count(bytes)`")
+        }
+        PanelKind::Bands if query.every.is_none() || query.measures.len() < 2 => {
+            ("needs several percentiles over time", "write `.every(5.minutes).p50(duration).p95(duration)`")
+        }
+        PanelKind::Bands if keys > 0 && draft.panel.each.is_none() => {
+            ("has one set of bands, but this query has keys", "leave them out, or draw one for `.each(host)`")
+        }
+        PanelKind::States if query.counts() && (query.every.is_none() || keys == 0) => {
+            ("needs the states of something over time", "write `.every(5.minutes).count(host)`")
+        }
+        PanelKind::States if !query.counts() && query.columns.len() < 3 => {
+            ("needs to know of records who is in which state", "name columns: `[time, unit, result]`, the state last")
+        }
         PanelKind::Gauges if query.counts() => {
             ("shows records, but this query counts them", "use `.newest(host, mount)`")
         }
         _ => return,
     };
     check.problem(&draft.at, format!("panel `{}` {what}", draft.panel.title), help);
+}
+
+/// Small charts need a key to tell them apart by.
+fn each(check: &mut Check, draft: &PanelDraft, query: &QueryDraft) {
+    let (Some(key), Some(at)) = (&draft.panel.each, &draft.each_at) else { return };
+    if !query.by.iter().any(|by| by.name() == &**key) {
+        let help = hint(key, "it counts by", query.by.iter().map(Key::name));
+        check.problem(at, format!("panel `{}` does not count by `{key}`", draft.panel.title), help);
+    }
+}
+
+/// Whether what it counts by is a number.
+fn is_number(check: &Check, query: &QueryDraft) -> bool {
+    let Some(Key::Field(name)) = query.by.first() else { return false };
+    let kind = check.table(&query.table).and_then(|table| column(table, name));
+    kind.is_some_and(|kind| matches!(kind.storage(), Storage::Int | Storage::Float))
+}
+
+/// A histogram asks for numbers that are close together as one.
+fn bins(panel: &mut Panel) {
+    let Some(Shape::Groups { by, .. }) = panel.query.as_mut().map(|query| &mut query.shape) else { return };
+    for key in by {
+        if let Key::Field(name) = key {
+            *key = Key::Binned(name.clone());
+        }
+    }
 }
 
 /// A tint reads columns of its table's rows.

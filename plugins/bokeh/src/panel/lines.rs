@@ -24,6 +24,8 @@ enum Style {
     Lines,
     Areas,
     Stacked,
+    /// Lines with the space between neighbours filled.
+    Bands,
 }
 
 /// A chart on its way to being drawn.
@@ -36,6 +38,8 @@ struct Drawing<'a> {
     largest: f64,
     colours: Vec<String>,
     every: Option<Duration>,
+    /// Of small multiples: whose chart it is, and the scale of all.
+    small: Option<(String, f64)>,
 }
 
 /// The panel with rows, or why it can't be drawn with them.
@@ -53,11 +57,35 @@ pub(crate) fn without_data(page: &Page<'_>, spot: &Spot<'_>, note: Note<'_>) -> 
     Drawing::new(page, spot, Chart::default(), "", None).draw(note)
 }
 
+/// The largest number one of several small charts draws.
+pub(crate) fn largest(page: &Page<'_>, spot: &Spot<'_>, rows: &Rows) -> f64 {
+    let columns = Columns::of(spot.panel, rows);
+    let chart = Chart::read(&columns, rows.len(), page.window(spot.panel.query.as_ref()));
+    chart.map_or(0.0, |chart| Drawing::new(page, spot, chart, "", None).largest)
+}
+
+/// One of several small charts: whose it is stands above it, and `top` is where the scale of all ends.
+pub(crate) fn draw_small(
+    page: &Page<'_>,
+    spot: &Spot<'_>,
+    rows: &Rows,
+    name: &str,
+    top: f64,
+) -> Result<Shared, String> {
+    let columns = Columns::of(spot.panel, rows);
+    let chart = Chart::read(&columns, rows.len(), page.window(spot.panel.query.as_ref()))?;
+    let mut drawing = Drawing::new(page, spot, chart, &columns.scope(), columns.every);
+    drawing.scale = Scale::new(&spot.panel.unit, top);
+    drawing.small = Some((name.to_owned(), top));
+    Ok(drawing.draw(Note::None))
+}
+
 impl<'a> Drawing<'a> {
     fn new(page: &'a Page<'a>, spot: &'a Spot<'a>, chart: Chart, scope: &str, every: Option<Duration>) -> Self {
         let style = match spot.panel.kind {
             PanelKind::Lines { stacked: true } | PanelKind::Areas { stacked: true } => Style::Stacked,
             PanelKind::Areas { .. } => Style::Areas,
+            PanelKind::Bands => Style::Bands,
             _ => Style::Lines,
         };
         let largest = chart.largest(style == Style::Stacked);
@@ -66,7 +94,7 @@ impl<'a> Drawing<'a> {
             false => page.colour(spot.panel, scope, &series.name, place),
         });
         let (colours, scale) = (colours.collect(), Scale::new(&spot.panel.unit, largest));
-        Self { page, spot, chart, style, scale, largest, colours, every }
+        Self { page, spot, chart, style, scale, largest, colours, every, small: None }
     }
 
     fn id(&self) -> &str {
@@ -79,18 +107,16 @@ impl<'a> Drawing<'a> {
         let series = self.series(&source);
         let hit = plot::pointed_at(id, &source, TIME);
         let x = plot::time_axis(page, id);
-        let y = plot::value_axis(
-            page,
-            id,
-            self.scale.axis(&format!("{id}/y"), self.largest),
-            !self.chart.series.is_empty(),
-        );
+        let y = plot::value_axis(page, id, self.scale_axis(), !self.chart.series.is_empty());
         let mut center: Vec<Attr> = vec![plot::grid(page, id, &y, 1).into()];
         center.extend(self.thresholds());
         let mut renderers: Vec<Shared> = series.concat();
         renderers.push(hit.clone());
-        renderers.extend(page.marks(id));
+        let marks = page.marks(id);
+        // The labels of marks would cover a small chart.
+        renderers.extend(if self.small.is_some() { marks[..1].to_vec() } else { marks.to_vec() });
         plot::plot(page, self.spot, note)
+            .set_all(self.small.iter().map(|(name, _)| ("title", plot::title(page, id, name).into())))
             .set_all([plot::spoken(&self.spoken())])
             .set("x_range", page.range(self.spot))
             .set("y_range", self.y_range(&series))
@@ -102,6 +128,18 @@ impl<'a> Drawing<'a> {
             .set("renderers", renderers)
             .set("toolbar", plot::time_tools(page, id, vec![self.hover(&hit).into()]))
             .share()
+    }
+
+    /// A small chart has room for few numbers.
+    fn scale_axis(&self) -> Vec<(&'static str, Attr)> {
+        let id = format!("{}/y", self.id());
+        let Some((_, top)) = &self.small else { return self.scale.axis(&id, self.largest) };
+        let mut axis = self.scale.axis(&id, *top);
+        if axis.iter().all(|(name, _)| *name != "ticker") {
+            let ticker = Model::new("BasicTicker", format!("{id}/ticker")).set("desired_num_ticks", 3);
+            axis.push(("ticker", ticker.into()));
+        }
+        axis
     }
 
     fn source(&self) -> Shared {
@@ -137,7 +175,13 @@ impl<'a> Drawing<'a> {
             });
             let top = stack.as_ref().map_or_else(|| field(&self.area_column(series)), computed);
             let mut renderers = Vec::new();
-            if self.style != Style::Lines {
+            if let (Style::Bands, Some(lower)) = (self.style, place.checked_sub(1)) {
+                let lower = self.chart.series[lower].word.as_str();
+                let band = Model::new("VArea", format!("{id}/area/{word}/glyph")).set("x", field(TIME));
+                let band = band.set("y1", field(lower)).set("y2", field(word)).set("fill_color", colour);
+                renderers.push(plot::glyph(id, &format!("area/{word}"), source, band.set("fill_alpha", 0.22)).share());
+            }
+            if matches!(self.style, Style::Areas | Style::Stacked) {
                 let alpha = if self.style == Style::Stacked { 0.88 } else { 0.16 };
                 let bottom = below.as_ref().map_or_else(|| value(0), computed);
                 let area = Model::new("VArea", format!("{id}/area/{word}/glyph")).set("x", field(TIME));
@@ -148,7 +192,8 @@ impl<'a> Drawing<'a> {
             if self.style != Style::Stacked {
                 let line = Model::new("Line", format!("{id}/line/{word}/glyph")).set("x", field(TIME));
                 let line = line.set("y", field(word)).set("line_color", colour).set("line_join", "round");
-                let line = line.set("line_width", if self.style == Style::Lines { 1.8 } else { 1.4 });
+                let wide = self.style == Style::Lines || (self.style == Style::Bands && place == 0);
+                let line = line.set("line_width", if wide { 1.8 } else { 1.2 });
                 renderers.push(plot::glyph(id, &format!("line/{word}"), source, line).share());
             }
             below = stack;
@@ -160,6 +205,9 @@ impl<'a> Drawing<'a> {
     /// From zero to what is drawn; follows data and hidden series by itself.
     fn y_range(&self, series: &[Vec<Shared>]) -> Shared {
         let id = format!("{}/y/range", self.id());
+        if let Some((_, top)) = self.small.as_ref().filter(|(_, top)| *top > 0.0) {
+            return Model::new("Range1d", id).set("start", 0).set("end", top / self.scale.divide * 1.08).share();
+        }
         if self.largest <= 0.0 {
             return Model::new("Range1d", format!("{id}/empty")).set("start", 0).set("end", 1).share();
         }

@@ -3,9 +3,12 @@
 mod bars;
 pub(crate) mod gauges;
 mod heat;
+mod histogram;
 mod lines;
+mod multiples;
 mod shares;
 pub(crate) mod stat;
+mod states;
 pub(crate) mod table;
 mod text;
 
@@ -20,9 +23,12 @@ use infralogs_core::dashboard::{Answer, Panel, PanelKind};
 pub(crate) fn draw(page: &Page<'_>, spot: &Spot<'_>) -> Shared {
     let drawn = match spot.answer {
         Answer::Trouble(words) => Err(words.clone()),
+        Answer::Rows(rows) if spot.panel.each.is_some() => multiples::draw(page, spot, rows),
         Answer::Rows(rows) => match spot.panel.kind {
             PanelKind::Stat { .. } => stat::draw(page, spot, rows),
-            PanelKind::Lines { .. } | PanelKind::Areas { .. } => lines::draw(page, spot, rows),
+            PanelKind::Lines { .. } | PanelKind::Areas { .. } | PanelKind::Bands => lines::draw(page, spot, rows),
+            PanelKind::Histogram => histogram::draw(page, spot, rows),
+            PanelKind::States => states::draw(page, spot, rows),
             PanelKind::Bars => bars::draw(page, spot, rows),
             PanelKind::Heat => heat::draw(page, spot, rows),
             PanelKind::Shares => shares::draw(page, spot, rows),
@@ -37,8 +43,11 @@ pub(crate) fn draw(page: &Page<'_>, spot: &Spot<'_>) -> Shared {
 /// The root of a panel that has nothing to show but words.
 fn without_data(page: &Page<'_>, spot: &Spot<'_>, note: Note<'_>) -> Shared {
     match spot.panel.kind {
+        _ if spot.panel.each.is_some() => multiples::without_data(page, spot, note),
         PanelKind::Stat { .. } => stat::without_data(page, spot, note),
-        PanelKind::Lines { .. } | PanelKind::Areas { .. } => lines::without_data(page, spot, note),
+        PanelKind::Lines { .. } | PanelKind::Areas { .. } | PanelKind::Bands => lines::without_data(page, spot, note),
+        PanelKind::Histogram => histogram::without_data(page, spot, note),
+        PanelKind::States => states::without_data(page, spot, note),
         PanelKind::Bars => bars::without_data(page, spot, note),
         PanelKind::Heat => heat::without_data(page, spot, note),
         PanelKind::Shares => shares::without_data(page, spot, note),
@@ -55,8 +64,11 @@ pub(crate) fn natural_height(panel: &Panel, answer: &Answer) -> u32 {
         Answer::Trouble(_) => 0,
     };
     let suits = match panel.kind {
+        _ if panel.each.is_some() => multiples::height(panel, answer),
         PanelKind::Stat { .. } => 84,
-        PanelKind::Lines { .. } | PanelKind::Areas { .. } => 260,
+        PanelKind::Lines { .. } | PanelKind::Areas { .. } | PanelKind::Bands => 260,
+        PanelKind::Histogram => 240,
+        PanelKind::States => strips(panel, answer).clamp(2, 40) * 24 + 46,
         PanelKind::Bars => (count.clamp(4, 20)) * 28 + 20,
         PanelKind::Heat => 250,
         PanelKind::Shares => 220,
@@ -65,4 +77,12 @@ pub(crate) fn natural_height(panel: &Panel, answer: &Answer) -> u32 {
         PanelKind::Text => 40,
     };
     panel.height.map_or(suits, u32::from)
+}
+
+/// How many strips a state timeline has.
+fn strips(panel: &Panel, answer: &Answer) -> u32 {
+    match answer {
+        Answer::Rows(rows) => states::count(panel, rows),
+        Answer::Trouble(_) => 0,
+    }
 }

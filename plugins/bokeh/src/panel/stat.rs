@@ -93,7 +93,11 @@ pub(crate) fn draw(page: &Page<'_>, spot: &Spot<'_>, rows: &Rows) -> Result<Shar
         return Ok(block(page, spot, State::Plain, &number, &text));
     };
     let last = if columns.time.is_some() { rows.len() - 1 } else { 0 };
-    let value = measure.number(last);
+    // The store answered: the sum of nothing is zero. Other measures of nothing are unknown.
+    let value = match measure.number(last) {
+        nothing if nothing.is_nan() && measure.zero_if_missing => 0.0,
+        value => value,
+    };
     let state = State::of(panel.good, panel.bad, value);
     let (number, name) = unit::parts(&panel.unit, value);
     let whose = if columns.keys.is_empty() { String::new() } else { columns.name(last) };

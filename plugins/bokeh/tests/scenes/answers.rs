@@ -143,3 +143,42 @@ pub fn week() -> Answer {
     }
     rows(&[("weekday", ColumnType::Int), ("hour", ColumnType::Int), ("count", ColumnType::Int)], out)
 }
+
+/// How many requests took how long, over orders of magnitude.
+pub fn durations() -> Answer {
+    let row = |step: u64| {
+        let micros = 900.0 * 1.17f64.powi(step as i32);
+        let count = 4_000.0 * (-((step as f64 - 22.0) / 11.0).powi(2)).exp() * (0.7 + 0.6 * noise(step));
+        vec![Value::Int(micros as i64), Value::Int(count as i64 + 1)]
+    };
+    rows(&[("duration", ColumnType::Duration), ("count", ColumnType::Int)], (0..58).map(row).collect())
+}
+
+/// Three percentiles over time.
+pub fn percentiles() -> Answer {
+    let row = |bucket: i64| {
+        let half = 90_000.0 + 40_000.0 * (bucket as f64 / 9.0).sin() + 9_000.0 * noise(bucket as u64);
+        let [half, most, worst] =
+            [half, half * 2.2, half * (4.0 + noise(bucket as u64 + 500))].map(|v| Value::Int(v as i64));
+        vec![Value::Int(NOW.0 - (72 - bucket) * 300_000_000), half, most, worst]
+    };
+    let duration = |name| (name, ColumnType::Duration);
+    let columns =
+        [("time", ColumnType::Time), duration("p50_duration"), duration("p90_duration"), duration("p99_duration")];
+    rows(&columns, (0..72).map(row).collect())
+}
+
+/// What state units went to, newest first.
+pub fn unit_states() -> Answer {
+    let states =
+        [("nginx.service", ["active", "failed", "active"]), ("backup.service", ["activating", "active", "failed"])];
+    let row = |(at, (unit, states)): (usize, (&'static str, [&'static str; 3]))| {
+        let record = move |(step, state): (usize, &'static str)| {
+            let back = 20_000_000_000 - step as i64 * 6_000_000_000 - at as i64 * 1_500_000_000;
+            vec![Value::Int(NOW.0 - back), text(unit), text(state)]
+        };
+        states.into_iter().enumerate().map(record)
+    };
+    let all = states.into_iter().enumerate().flat_map(row).collect();
+    rows(&[("time", ColumnType::Time), ("unit", ColumnType::Text), ("state", ColumnType::Text)], all)
+}

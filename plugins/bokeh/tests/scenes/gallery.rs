@@ -1,15 +1,16 @@
 //! Every kind of panel, with data, without, and in trouble.
 
 use super::{
-    MINUTE, NOW, Sample, counts, disks, errors_by_host, fatal, grouped, key, latest, means, one, panel, records, week,
+    MINUTE, NOW, Sample, counts, disks, durations, errors_by_host, fatal, grouped, key, latest, means, one, panel,
+    percentiles, records, unit_states, week,
 };
 use infralogs_core::{
     dashboard::{
         Answer, Panel,
-        PanelKind::{Areas, Bars, Gauges, Heat, Lines, Shares, Stat, Table, Text},
+        PanelKind::{Areas, Bands, Bars, Gauges, Heat, Histogram, Lines, Shares, Stat, States, Table, Text},
         Unit,
     },
-    query::{Aggregate, Key, Query},
+    query::{Aggregate, Key, Measure, Query, Shape},
 };
 use std::time::Duration;
 
@@ -82,6 +83,32 @@ fn more() -> Row {
     ]
 }
 
+fn spread() -> Row {
+    let mut taken = count(None, &[Key::Binned("duration".into())]);
+    let measures = [50, 90, 99].map(|share| Measure {
+        name: format!("p{share}_duration").into(),
+        of: Aggregate::Percentile("duration".into(), share),
+    });
+    let shape = Shape::Groups { every: EVERY, by: Vec::new(), measures: measures.to_vec(), top: None };
+    let bands = taken.as_mut().map(|query| Query { shape, ..query.clone() });
+    vec![
+        (Panel { good: Some(300_000.0), bad: Some(2e6), ..panel("Request times", Histogram, taken) }, durations()),
+        (Panel { unit: Unit::Duration, ..panel("Request times over time", Bands, bands) }, percentiles()),
+    ]
+}
+
+fn states() -> Row {
+    let heard =
+        Panel { good: Some(1.0), bad: Some(0.0), ..panel("Machines heard", States, count(EVERY, &[key("host")])) };
+    vec![(heard, errors_by_host(&HOSTS, 0.12)), (panel("Services", States, latest()), unit_states())]
+}
+
+fn multiples() -> Row {
+    let by_host = count(EVERY, &[key("host")]);
+    let each = Panel { each: Some("host".into()), ..panel("Errors, each host", Areas { stacked: false }, by_host) };
+    vec![(each, errors_by_host(&HOSTS, 1.0))]
+}
+
 fn words() -> Row {
     let words = "Restart **nginx** with `systemctl restart nginx`.\n\nThen watch the errors above.";
     vec![(Panel { empty: Some(words.into()), ..panel("Runbook", Text, None) }, counts("none", &[]))]
@@ -90,7 +117,8 @@ fn words() -> Row {
 /// Every kind of panel with data.
 pub fn gallery() -> Sample {
     let table = Panel { tint: fatal(), ..panel("Latest errors", Table, latest()) };
-    let rows = [stats(), over_time(), by_key(), usage(), more(), vec![(table, records(40))], words()];
+    let table = vec![(table, records(40))];
+    let rows = [stats(), over_time(), by_key(), usage(), more(), spread(), states(), multiples(), table, words()];
     let mut sample = rows.into_iter().fold(Sample::new("Fleet errors"), Sample::row);
     if let Answer::Rows(rows) = errors_by_host(&["all"], 3.0) {
         sample.sparks[0] = Some(rows.clone());
