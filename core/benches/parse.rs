@@ -1,6 +1,6 @@
 //! The everyday benchmark: what one record costs, by kind of line, beside a plain scan for newlines.
 //!
-//! `cargo bench -p infralogs-core --bench parse [-- PARSER [ROUNDS]]`; many rounds of one parser are for a profiler. The
+//! `cargo bench -p infralogs-core --bench parse [-- PARSER|all [ROUNDS]]`; many rounds of one parser are for a profiler. The
 //! one with peers is the workspace `core/benches/peers`.
 
 mod common;
@@ -31,9 +31,12 @@ const ROUNDS: usize = 9;
 fn main() {
     let definitions = parsers::load();
     let mut words = std::env::args().skip(1).filter(|word| !word.starts_with('-'));
-    let only = words.next();
+    let only = words.next().filter(|word| word != "all");
     let rounds = words.next().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
     let is_wanted = |name: &str| only.as_ref().is_none_or(|only| only == name);
+    if cfg!(debug_assertions) {
+        println!("Built without optimization: this shows that it runs, its figures mean nothing.");
+    }
     println!("CPU time of one thread, median of {rounds} rounds over {RECORDS} records");
     println!("{:<16} {:>12} {:>10} {:>14}", "parser", "ns/record", "MB/s", "newlines MB/s");
     let sets = [
@@ -55,14 +58,14 @@ fn main() {
         row("java_lines", &java, &java.batches_of_single_lines(BATCH), &plan, rounds);
     }
     if only.is_none() {
-        many_parsers();
-        on_cores(&parsers::plan(&definitions, "nginx"));
+        many_parsers(rounds);
+        on_cores(&parsers::plan(&definitions, "nginx"), rounds);
     }
 }
 
 /// Entries that no parser matches, beside 2 and beside 200 parsers: by `.from`, and by patterns behind one `.from`.
-fn many_parsers() {
-    println!("\nns an entry that no parser matches, median of {ROUNDS} rounds");
+fn many_parsers(rounds: usize) {
+    println!("\nns an entry that no parser matches, median of {rounds} rounds");
     println!("{:<32} {:>10} {:>12} {:>8} {:>7}", "", "2 parsers", "200 parsers", "ratio", "bound");
     let batches = corpora::nginx(RECORDS).batches(BATCH);
     let kinds: [(&str, Numbered); 3] = [
@@ -74,7 +77,7 @@ fn many_parsers() {
         let cost = |count: usize| {
             let plan = Plan::new((0..count).map(|n| Arc::new(compiled(spec(n)))).collect());
             let round = |_| timed(|| batches.iter().for_each(|batch| drop(plan.run(batch, Time(NOW))))).1 as f64;
-            median((0..ROUNDS).map(round).collect()) / RECORDS as f64
+            median((0..rounds).map(round).collect()) / RECORDS as f64
         };
         let (few, many) = (cost(2), cost(200));
         println!("{name:<32} {few:>10.0} {many:>12.0} {:>8.2} {:>7}", many / few, "≤2");
@@ -111,7 +114,7 @@ fn compiled(spec: ParserSpec) -> Parser {
 }
 
 /// One batch on one core and on all of them: wall time, and CPU time of all threads.
-fn on_cores(plan: &Plan) {
+fn on_cores(plan: &Plan, rounds: usize) {
     let batches = corpora::nginx(RECORDS * 5).batches(RECORDS);
     let measured = |run: &dyn Fn(&Entries)| {
         let (wall, cpu) = (Instant::now(), process_ns());
@@ -119,14 +122,14 @@ fn on_cores(plan: &Plan) {
         (wall.elapsed().as_nanos() as f64, (process_ns() - cpu) as f64)
     };
     let (mut faster, mut dearer) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let one = measured(&|batch| drop(plan.run(batch, Time(NOW))));
         let all = measured(&|batch| drop(plan.run_on_cores(batch, Time(NOW))));
         faster.push(one.0 / all.0);
         dearer.push(all.1 / one.1);
     }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    println!("\nnginx on {cores} cores beside one, median of {ROUNDS} rounds (wall time needs an idle machine)");
+    println!("\nnginx on {cores} cores beside one, median of {rounds} rounds (wall time needs an idle machine)");
     println!("{:.2} times as fast (≥1.6 on two), {:.2} times the CPU time (≤1.15)", median(faster), median(dearer));
 }
 

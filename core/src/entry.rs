@@ -70,6 +70,12 @@ impl Entries {
     pub fn arena_bytes(&self) -> usize {
         self.bytes.len()
     }
+    /// Everything held as one text, if all of it is UTF-8 and looking at all of it is no great cost for each entry.
+    pub(crate) fn text(&self) -> Option<&str> {
+        const ENTRY_BYTES_LOOKED_AT_MAX: usize = 512;
+        let pays = self.bytes.len() <= self.len().saturating_mul(ENTRY_BYTES_LOOKED_AT_MAX);
+        if pays { simdutf8::basic::from_utf8(&self.bytes).ok() } else { None }
+    }
     /// Forgets all entries, keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();

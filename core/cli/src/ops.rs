@@ -11,7 +11,7 @@ use infralogs_http::{
     ops::{self, Health, Ops, Page},
 };
 use serde_json::json;
-use std::{future::Future, sync::Arc};
+use std::{collections::BTreeSet, future::Future, sync::Arc};
 use tokio::sync::watch;
 
 /// The most targets named in one health answer.
@@ -56,13 +56,18 @@ impl Ops for CollectorOps {
         let failing: Vec<&(PollKey, PollStatus)> = polls.iter().filter(|(_, poll)| poll.error.is_some()).collect();
         let what = format!("{} of {} polls answer", polls.len() - failing.len(), polls.len());
         let rejected = self.scripts.rejected();
-        let mut health = if failing.is_empty() && rejected.is_none() {
+        let resting: BTreeSet<&str> = polls.iter().flat_map(|(_, poll)| &poll.resting).map(|name| &**name).collect();
+        let mut health = if failing.is_empty() && rejected.is_none() && resting.is_empty() {
             Health::ok(what)
         } else {
             Health::new(ops::Status::Degraded, what)
         };
         if let Some(rejected) = rejected {
             health = health.with("scripts_rejected", rejected.draw(false));
+        }
+        if !resting.is_empty() {
+            // Their records are in quarantine, to be replayed once the closures are mended.
+            health = health.with("closures_resting", resting.iter().copied().take(NAMED_MAX).collect::<Vec<&str>>());
         }
         let named = failing.iter().take(NAMED_MAX);
         let named =

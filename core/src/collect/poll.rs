@@ -33,7 +33,7 @@ struct Place {
 }
 
 /// What one poll did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Polled {
     /// Entries stored.
     pub entries: u64,
@@ -47,6 +47,8 @@ pub struct Polled {
     pub newest: Option<Time>,
     /// Whether there is more to read at once.
     pub more: bool,
+    /// Parsers whose closure ran away so often that it was not run for the rest of the batch.
+    pub resting: Vec<Arc<str>>,
 }
 
 /// How one poll reads.
@@ -213,6 +215,7 @@ fn store_batch(
         quarantined: parsed.quarantined.len() as u64,
         lost: batch.gaps.iter().filter_map(|gap| gap.lost).sum(),
         newest: batch.entries.last_cursor().map(|cursor| cursor.time()),
+        resting: parsed.resting,
         ..Polled::default()
     };
     Ok((polled, committed))

@@ -4,7 +4,7 @@ use super::{Polled, timetable::PollKey};
 use crate::time::Time;
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 /// Shared by the collector (writes) and its routes (read).
@@ -32,6 +32,8 @@ pub struct PollStatus {
     pub entries: u64,
     /// The time of the newest entry stored.
     pub newest: Option<Time>,
+    /// Parsers whose closure ran away in the last batch that had entries.
+    pub resting: Vec<Arc<str>>,
 }
 
 /// Sums since the start.
@@ -72,6 +74,9 @@ impl Status {
         status.failures = 0;
         status.entries += polled.entries;
         status.newest = polled.newest.or(status.newest);
+        if polled.entries > 0 {
+            status.resting.clone_from(&polled.resting);
+        }
         status.error.take().is_some()
     }
     /// Notes a poll that failed; says whether the words are new.
@@ -88,5 +93,22 @@ impl Status {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resting_closure_is_shown_until_a_batch_without_it() {
+        let (status, key) = (Status::default(), PollKey { target: "web-1".into(), stream: "main".into() });
+        let resting = |status: &Status| status.polls().remove(0).1.resting;
+        let polled = Polled { entries: 5, resting: vec!["endless".into()], ..Polled::default() };
+        status.succeeded(&key, &polled, Time(1));
+        status.succeeded(&key, &Polled::default(), Time(2));
+        assert_eq!(resting(&status), ["endless".into()], "nothing new was read");
+        status.succeeded(&key, &Polled { entries: 1, ..Polled::default() }, Time(3));
+        assert_eq!(resting(&status), Vec::<Arc<str>>::new());
     }
 }

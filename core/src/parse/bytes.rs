@@ -114,7 +114,8 @@ pub(crate) fn is_ipv4(text: &[u8], from: usize, to: usize) -> bool {
     let length = to.saturating_sub(from);
     // Sixteen bytes that hold it, behind it where there are as many, else before it.
     let at = from.min(text.len().saturating_sub(16));
-    let (true, Some(lanes)) = (BYTES.contains(&length), Lanes::at(text, at)) else {
+    let block = text.get(at..).and_then(|rest| rest.first_chunk::<16>()).filter(|_| BYTES.contains(&length));
+    let Some((block, lanes)) = block.zip(Lanes::at(text, at)) else {
         return text.get(from..to).and_then(|text| std::str::from_utf8(text).ok()).is_some_and(is_ipv4_parsed);
     };
     let own = |marks: u32| marks >> (from - at) & ((1 << length) - 1);
@@ -123,25 +124,26 @@ pub(crate) fn is_ipv4(text: &[u8], from: usize, to: usize) -> bool {
     if points | digits != (1 << length) - 1 || points.count_ones() != 3 {
         return false;
     }
-    let (mut begin, mut rest, mut fits) = (from, points, true);
+    // All of it as one number, its first byte lowest.
+    let all = u128::from_le_bytes(*block) >> ((from - at) * 8);
+    let (mut begin, mut rest, mut fits) = (0, points | 1 << length, true);
     for _ in 0..4 {
-        let end = if rest == 0 { to } else { from + rest.trailing_zeros() as usize };
-        rest &= rest.wrapping_sub(1);
-        fits &= is_octet(&text[begin..end]);
+        let end = rest.trailing_zeros();
+        rest &= rest - 1;
+        fits &= is_octet((all >> (begin * 8)) as u32, end - begin);
         begin = end + 1;
     }
     fits
 }
 
-/// Digits of a number up to 255 without a zero in front.
+/// Whether so many digits, the first one lowest, are a number up to 255 without a zero in front.
 #[inline(always)]
-fn is_octet(digits: &[u8]) -> bool {
-    match *digits {
-        [_] => true,
-        [a, _] => a != b'0',
-        [a, b, c] => (*b"100"..=*b"255").contains(&[a, b, c]),
-        _ => false,
-    }
+fn is_octet(digits: u32, count: u32) -> bool {
+    let first_three = digits.swap_bytes() >> 8;
+    let one = count == 1;
+    let two = (count == 2) & (digits & 0xff != u32::from(b'0'));
+    let three = (count == 3) & (0x0031_3030..=0x0032_3535).contains(&first_three);
+    one | two | three
 }
 
 /// What the standard library reads and writes in the same way.

@@ -6,7 +6,7 @@ use super::{
     record::{Of, Verdict, Work},
 };
 use crate::{
-    entry::Entry,
+    entry::{Entries, Entry},
     expr::slots::Slot,
     table::{ParsedRows, Quarantined, Rows},
     time::Time,
@@ -21,14 +21,26 @@ const ROWS_BEFORE_ROOM: usize = 64;
 const ROOM_TIMES_MAX: usize = 128;
 
 /// What all threads that work on one batch share.
-pub(super) struct Shared {
+pub(super) struct Shared<'a> {
     /// By seat: how often its closure was cut.
     cuts: Vec<AtomicU32>,
+    /// All bytes of the batch, if they are UTF-8: then they are looked at once, not field by field.
+    all: Option<&'a str>,
 }
 
-impl Shared {
-    pub fn new(seats: usize) -> Self {
-        Self { cuts: (0..seats).map(|_| AtomicU32::new(0)).collect() }
+impl<'a> Shared<'a> {
+    pub fn new(seats: usize, entries: &'a Entries) -> Self {
+        Self { cuts: (0..seats).map(|_| AtomicU32::new(0)).collect(), all: entries.text() }
+    }
+
+    /// Bytes of the batch as text, if they are.
+    #[inline]
+    fn text(&self, bytes: &'a [u8]) -> Option<&'a str> {
+        let known = self.all.and_then(|all| {
+            let from = bytes.as_ptr().addr().checked_sub(all.as_ptr().addr())?;
+            all.get(from..from + bytes.len())
+        });
+        known.or_else(|| simdutf8::basic::from_utf8(bytes).ok())
     }
 
     /// Whether a seat's closure rests.
@@ -42,7 +54,7 @@ pub(super) struct Desk<'a> {
     seat: &'a Seat,
     /// The seat's number in the plan.
     number: usize,
-    shared: &'a Shared,
+    shared: &'a Shared<'a>,
     work: Work<'a>,
     /// The entry whose fields `.from` has read already.
     ready: Option<u32>,
@@ -53,7 +65,7 @@ pub(super) struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    pub fn new(seat: &'a Seat, number: usize, shared: &'a Shared, now: Time) -> Self {
+    pub fn new(seat: &'a Seat, number: usize, shared: &'a Shared<'a>, now: Time) -> Self {
         let parser = &seat.parser;
         let rows = ParsedRows {
             table: parser.table.clone(),
@@ -82,8 +94,8 @@ impl<'a> Desk<'a> {
         }
         self.counts.selected += 1;
         let bytes = of.reads.input.bytes(found).unwrap_or_default();
-        match simdutf8::basic::from_utf8(bytes) {
-            Ok(text) => {
+        match self.shared.text(bytes) {
+            Some(text) => {
                 self.work.resting = parser.program.has_closure && self.shared.rests(self.number);
                 let verdict = parser.record(text, of, &mut self.work);
                 if matches!(verdict, Verdict::Row) {
@@ -93,7 +105,7 @@ impl<'a> Desk<'a> {
                 self.count(index, entry, verdict, text);
             }
             // Rare: bytes that are no UTF-8. The mended text lives for this record only.
-            Err(_) => {
+            None => {
                 let text = String::from_utf8_lossy(bytes);
                 let mut work = Work::new(&parser.program, self.work.slots.now);
                 work.resting = parser.program.has_closure && self.shared.rests(self.number);

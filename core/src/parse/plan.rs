@@ -48,7 +48,7 @@ impl Plan {
 
     /// Runs all parsers over all entries. Never fails: what can't be parsed is counted or quarantined.
     pub fn run(&self, entries: &Entries, now: Time) -> Parsed {
-        let shared = Shared::new(self.seats.len());
+        let shared = Shared::new(self.seats.len(), entries);
         let chunk = self.run_part(entries, 0..entries.len(), now, &shared);
         self.finish(vec![chunk], entries, now, &shared)
     }
@@ -58,7 +58,7 @@ impl Plan {
         let most = entries.len() / ENTRIES_A_CORE_MIN;
         let cores = cores::take(most.saturating_sub(1));
         let parts = cores.count() + 1;
-        let shared = Shared::new(self.seats.len());
+        let shared = Shared::new(self.seats.len(), entries);
         let part = |nth: usize| entries.len() * nth / parts..entries.len() * (nth + 1) / parts;
         let run = |nth| self.run_part(entries, part(nth), now, &shared);
         let run = &run;
@@ -76,7 +76,13 @@ impl Plan {
         self.finish(chunks, entries, now, &shared)
     }
 
-    fn run_part<'a>(&'a self, entries: &'a Entries, part: Range<usize>, now: Time, shared: &'a Shared) -> Chunk<'a> {
+    fn run_part<'a>(
+        &'a self,
+        entries: &'a Entries,
+        part: Range<usize>,
+        now: Time,
+        shared: &'a Shared<'a>,
+    ) -> Chunk<'a> {
         let mut chunk = Chunk {
             desks: self.seats.iter().map(|_| None).collect(),
             passed: vec![0; self.selection.gates.len()],
@@ -111,7 +117,8 @@ impl Plan {
                     chunk.lines[number].push(index as u32);
                     return;
                 }
-                let left = part.end - index;
+                // The first part makes room for what is put behind it.
+                let left = if part.start == 0 { entries.len() } else { part.end } - index;
                 let desk = chunk.desks[number].get_or_insert_with(|| Desk::new(seat, number, shared, now));
                 desk.entry(index as u32, &entry, &values, left);
             };
@@ -125,7 +132,7 @@ impl Plan {
     }
 
     /// Puts the parts together, in order, and runs what joins lines over the whole.
-    fn finish<'a>(&'a self, chunks: Vec<Chunk<'a>>, entries: &'a Entries, now: Time, shared: &'a Shared) -> Parsed {
+    fn finish<'a>(&'a self, chunks: Vec<Chunk<'a>>, entries: &'a Entries, now: Time, shared: &'a Shared<'a>) -> Parsed {
         let mut desks: Vec<Option<Desk<'a>>> = self.seats.iter().map(|_| None).collect();
         let mut passed = vec![0; self.selection.gates.len()];
         let mut selected: Vec<Vec<u32>> = vec![Vec::new(); self.seats.len()];

@@ -2,6 +2,7 @@
 
 use super::time_format::Item;
 use crate::time::Time;
+use std::cell::Cell;
 
 /// What was read so far.
 #[derive(Debug, Default, Clone, Copy)]
@@ -18,6 +19,14 @@ pub(super) struct Parts {
     pub offset_s: i64,
     pub epoch_us: Option<i64>,
 }
+
+thread_local! {
+    /// The last date that was read, with the day of the clock it was read by, and which day it is.
+    static LAST: Cell<Option<(Date, i64)>> = const { Cell::new(None) };
+}
+
+/// Year, month, day, day of the clock.
+type Date = (Option<i64>, Option<i64>, Option<i64>, i64);
 
 const DAY_S: i64 = 86_400;
 /// A day no farther than this is nearest in its own year.
@@ -57,18 +66,29 @@ impl Parts {
         let at = |day: i64| (day * DAY_S + of_day_s) * 1_000_000 + self.micros;
         let nearest = |days: [Option<i64>; 3]| days.into_iter().flatten().map(at).min_by_key(|t| t.abs_diff(clock.0));
         let clock_day = clock.0.div_euclid(DAY_S * 1_000_000);
+        // One date follows the same: what it was the last time is remembered.
+        let date = (self.year, self.month, self.day, clock_day);
+        if let Some(day) =
+            LAST.get().filter(|(last, _)| *last == date && self.day_of_year.is_none()).map(|(_, day)| day)
+        {
+            return Some(at(day));
+        }
+        let remembered = |day: i64| {
+            LAST.set(Some((date, day)));
+            at(day)
+        };
         match (self.year, self.month, self.day, self.day_of_year) {
             (Some(year), _, _, Some(nth)) => {
                 let long = day_number(year, 2, 29).is_some();
                 (1..=if long { 366 } else { 365 }).contains(&nth).then_some(())?;
                 Some(at(day_number(year, 1, 1)? + nth - 1))
             }
-            (Some(year), month, day, None) => Some(at(day_number(year, month.unwrap_or(1), day.unwrap_or(1))?)),
+            (Some(year), month, day, None) => Some(remembered(day_number(year, month.unwrap_or(1), day.unwrap_or(1))?)),
             (None, Some(month), day, _) => {
                 let year = year_of(clock_day);
                 let of = |year| day_number(year, month, day.unwrap_or(1));
                 match of(year) {
-                    Some(day) if day.abs_diff(clock_day) < NEAR_DAYS => Some(at(day)),
+                    Some(day) if day.abs_diff(clock_day) < NEAR_DAYS => Some(remembered(day)),
                     this => nearest([of(year - 1), this, of(year + 1)]),
                 }
             }
