@@ -107,9 +107,11 @@ impl Fields<'_> {
                 let takes = columns.iter().map(|(name, kind)| (&**name != "_").then(|| self.add(name, kind)));
                 Reader::Csv(Csv::new(*separator, takes.collect()))
             }
-            Extractor::Syslog => {
+            Extractor::Syslog(picks) => {
                 self.all(syslog::fields());
-                Reader::Syslog
+                let mut structured = syslog::Structured::default();
+                self.picks(picks, |path, take| structured.add(path, take));
+                Reader::Syslog(structured)
             }
             Extractor::Nginx => {
                 self.all(access::fields(FieldType::Ip));

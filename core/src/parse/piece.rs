@@ -18,6 +18,8 @@ pub(crate) enum Form {
     Raw,
     /// With `\"`, `\n` or `\u00e9` in it.
     Escaped,
+    /// With `\"`, `\\` and `\]` in it, and nothing else escaped.
+    Slashed,
     /// With `""` for one quote.
     Doubled,
     /// Several lines, the second and later ones indented to where the first begins.

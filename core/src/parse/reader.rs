@@ -37,7 +37,7 @@ pub(crate) enum Reader {
     Json(Json),
     Logfmt(Logfmt),
     Csv(Csv),
-    Syslog,
+    Syslog(syslog::Structured),
     Access {
         common: bool,
     },
@@ -76,7 +76,7 @@ impl Extract {
             Reader::Json(json) => json.read(text, pieces),
             Reader::Logfmt(logfmt) => logfmt.read(text, pieces),
             Reader::Csv(csv) => csv.read(text, pieces),
-            Reader::Syslog => syslog::read(text, pieces),
+            Reader::Syslog(picks) => syslog::read(text, picks, pieces),
             Reader::Access { common } => access::read(text, *common, pieces),
             Reader::Verbose => verbose::read(text, pieces),
             Reader::Regex(regex, groups, straight) => {
@@ -121,7 +121,7 @@ impl Extract {
                     }
                     reading => reading.read(Slot::Text(piece.of(text)), on, clock).ok_or(index)?,
                 },
-                Form::Escaped | Form::Doubled | Form::Indented => {
+                Form::Escaped | Form::Slashed | Form::Doubled | Form::Indented => {
                     let made = on.make(piece.of(text).len(), |made| unescape::unescape(*piece, text, made));
                     field.reading.read(made, on, clock).ok_or(index)?
                 }
@@ -138,7 +138,7 @@ impl Extract {
             Reader::Json(_) => Json::wanted(miss).to_owned(),
             Reader::Logfmt(_) => Logfmt::wanted(miss).to_owned(),
             Reader::Csv(csv) => csv.wanted(miss),
-            Reader::Syslog => syslog::wanted(miss).to_owned(),
+            Reader::Syslog(_) => syslog::wanted(miss).to_owned(),
             Reader::Access { .. } => access::wanted(miss).to_owned(),
             Reader::Verbose => verbose::wanted(miss).to_owned(),
             Reader::Regex(..) => return "the regular expression does not match".into(),

@@ -59,7 +59,9 @@ pub enum Extractor {
         columns: Vec<(Arc<str>, FieldType)>,
     },
     /// RFC 5424 or RFC 3164, found out for each line.
-    Syslog,
+    ///
+    /// What is picked is read from RFC 5424's structured data: `ID.NAME` or just `NAME`.
+    Syslog(Vec<Pick>),
     /// nginx' and Apache's combined access log.
     Nginx,
     /// Apache's common or combined access log.

@@ -1,7 +1,7 @@
 //! Reads syslog lines: RFC 5424, or RFC 3164 as programs really write it (`<PRI>` and host may be missing).
 
 use super::{
-    bytes::{find, find_either},
+    bytes::{find, find_either, same},
     convert::Reading,
     piece::{Form, Miss, Piece},
     scan::{Scan, dashed},
@@ -48,8 +48,52 @@ const OLD_TIME_BYTES: usize = 15;
 /// The longest tag before `[pid]:`, in bytes; longer words are text.
 const TAG_BYTES_MAX: usize = 128;
 
-/// Fills the nine pieces.
-pub(crate) fn read(text: &str, pieces: &mut [Piece]) -> Result<(), Miss> {
+/// What is asked for of the structured data: paths and the pieces they fill.
+#[derive(Debug, Default)]
+pub(crate) struct Structured(Vec<(Box<[u8]>, u16)>);
+
+impl Structured {
+    /// Adds `ID.NAME`, or `NAME` of any element.
+    pub fn add(&mut self, path: &str, take: u16) {
+        self.0.push((path.as_bytes().into(), take));
+    }
+
+    /// Takes what is asked for of one element, given without its brackets; the first of a name counts.
+    fn read(&self, bytes: &[u8], from: usize, end: usize, pieces: &mut [Piece]) {
+        let element = &bytes[..end];
+        let id = &element[from..find(b' ', element, from).unwrap_or(end)];
+        let mut at = from + id.len();
+        while element.get(at) == Some(&b' ') {
+            let begin = at + 1;
+            let Some(equals) = find(b'=', element, begin).filter(|at| element.get(at + 1) == Some(&b'"')) else {
+                return;
+            };
+            let Some(close) = quote_end(element, equals + 2) else { return };
+            let (name, value) = (&element[begin..equals], equals + 2..close);
+            for (_, take) in self.0.iter().filter(|(path, _)| is_path(path, id, name)) {
+                let piece = &mut pieces[usize::from(*take)];
+                if piece.form == Form::Absent {
+                    let escaped = find(b'\\', &element[..value.end], value.start).is_some();
+                    let form = if escaped { Form::Slashed } else { Form::Raw };
+                    *piece = Piece { from: value.start as u32, to: value.end as u32, form };
+                }
+            }
+            at = close + 1;
+        }
+    }
+}
+
+/// Whether a path is `NAME` or `ID.NAME`.
+fn is_path(path: &[u8], id: &[u8], name: &[u8]) -> bool {
+    same(path, name)
+        || path.len() == id.len() + 1 + name.len()
+            && path[id.len()] == b'.'
+            && same(&path[id.len() + 1..], name)
+            && same(&path[..id.len()], id)
+}
+
+/// Fills the nine pieces, and those that are asked for of the structured data.
+pub(crate) fn read(text: &str, structured: &Structured, pieces: &mut [Piece]) -> Result<(), Miss> {
     let mut scan = Scan::new(text);
     if scan.skip("<") {
         let digits = scan.until(b'>', PRI)?;
@@ -60,7 +104,7 @@ pub(crate) fn read(text: &str, pieces: &mut [Piece]) -> Result<(), Miss> {
     }
     let is_new =
         scan.rest().strip_prefix("1 ").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || c == '-'));
-    if is_new { new(&mut scan, pieces) } else { old(&mut scan, pieces) }
+    if is_new { new(&mut scan, structured, pieces) } else { old(&mut scan, pieces) }
 }
 
 /// What was missing, for a message.
@@ -75,7 +119,7 @@ pub(crate) fn is_timed(text: &str, pieces: &[Piece; FIELDS]) -> bool {
 }
 
 /// RFC 5424: `1 TIME HOST APP PROCID MSGID [data] text`.
-fn new(scan: &mut Scan<'_>, pieces: &mut [Piece]) -> Result<(), Miss> {
+fn new(scan: &mut Scan<'_>, structured: &Structured, pieces: &mut [Piece]) -> Result<(), Miss> {
     scan.at += 2;
     for index in [TIME, HOST, IDENTIFIER, PID, MESSAGE_ID] {
         pieces[index] = dashed(scan.until(b' ', HEADER)?, scan.text);
@@ -84,7 +128,11 @@ fn new(scan: &mut Scan<'_>, pieces: &mut [Piece]) -> Result<(), Miss> {
     let from = scan.at;
     if !scan.skip("-") {
         while scan.rest().starts_with('[') {
-            scan.at = data_end(scan).ok_or(scan.miss(DATA_END))?;
+            let end = data_end(scan).ok_or(scan.miss(DATA_END))?;
+            if !structured.0.is_empty() {
+                structured.read(scan.text.as_bytes(), scan.at + 1, end - 1, pieces);
+            }
+            scan.at = end;
         }
         if scan.at == from {
             return Err(scan.miss(DATA_END));

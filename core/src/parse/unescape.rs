@@ -7,6 +7,17 @@ pub(crate) fn unescape(piece: Piece, text: &str, out: &mut String) {
     let written = piece.of(text);
     match piece.form {
         Form::Escaped => json(written, out),
+        Form::Slashed => {
+            let mut rest = written;
+            while let Some(at) = rest.find('\\') {
+                let escapes = rest[at + 1..].starts_with(['"', '\\', ']']);
+                out.push_str(&rest[..at + usize::from(!escapes)]);
+                let kept = at + 1 + usize::from(escapes);
+                out.push_str(&rest[at + 1..kept]);
+                rest = &rest[kept..];
+            }
+            out.push_str(rest);
+        }
         Form::Doubled => {
             let mut rest = written;
             while let Some(at) = rest.find("\"\"") {

@@ -126,3 +126,21 @@ fn logfmt_and_csv_read_quotes() {
     csv("mon;5", r#"Unmatched("more values, 3 in all expected after `mon;5`")"#);
     csv("mon;x;5;6", r#"Unmatched("the end of the line after 3 values expected after `mon;x;5`")"#);
 }
+
+#[test]
+fn syslog_reads_what_is_asked_for_of_the_structured_data() {
+    let picked = |data: &str, expect: &str| {
+        let picks = picks(&["route=request@1.route", "ms:int", "path=a.b.c.d"]);
+        let text = format!("<14>1 - host app - - {data} text");
+        let all = outcome(&compiled(with(vec![Extractor::Syslog(picks)])), &text);
+        let own = all.split_once("message=\"text\" ").map_or(&*all, |(_, own)| own);
+        assert_eq!(own, expect, "{data}");
+    };
+    picked(r#"[request@1 route="/a" ms="5"][x ms="7"]"#, r#"route="/a" ms=5 path=-"#);
+    picked(r#"[other@1 route="/a"][x ms="7"]"#, "route=- ms=7 path=-");
+    picked(r#"[request@1 route="a\]b \"c\" \\ \n"]"#, r#"route="a]b \"c\" \\ \\n" ms=- path=-"#);
+    picked(r#"[a.b c.d="1"][a.b.c d="2"]"#, r#"route=- ms=- path="1""#);
+    picked(r#"[request@1 route=/a ms="5"][request@1]"#, "route=- ms=- path=-");
+    picked("-", "route=- ms=- path=-");
+    picked(r#"[x ms="a"]"#, r#"Failed("field `ms`: `a` is no int")"#);
+}

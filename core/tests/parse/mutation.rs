@@ -43,7 +43,7 @@ fn parsers() -> Vec<ParserSpec> {
         vec![Extractor::Json(picks(&words))],
         vec![Extractor::Logfmt(picks(&words[2..]))],
         vec![Extractor::Csv { separator: b',', columns: csv.to_vec() }],
-        vec![Extractor::Syslog],
+        vec![Extractor::Syslog(picks(&["k", "zz=y.z"]))],
         vec![Extractor::Nginx],
         vec![Extractor::Apache],
         vec![Extractor::Verbose],

@@ -51,6 +51,9 @@ fields = parse_regex!(.message, r'^(?:Failed password for (?:invalid user )?|Inv
 
 const RFC5424: &str = r#"
 . = parse_syslog!(.message)
+.route = ."request@32473".route
+.status = to_int!(."request@32473".status)
+.ms = to_int!(."request@32473".ms)
 "#;
 
 const LOGFMT: &str = r#"
@@ -107,7 +110,7 @@ pub const CASES: [Case; 9] = [
         "rfc5424",
         corpora::rfc5424,
         RFC5424,
-        &["appname", "timestamp", "hostname", "procid", "msgid", "message"],
+        &["appname", "timestamp", "hostname", "procid", "msgid", "message", "route", "status", "ms"],
         Some(8.0),
     ),
     case(

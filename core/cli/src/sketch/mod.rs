@@ -42,7 +42,7 @@ pub fn guess(lines: &[&str]) -> Sketch {
         }
     }
     let shaped = tried(by_shape(lines), lines);
-    let syslog = tried(vec![Extractor::Syslog], lines);
+    let syslog = tried(vec![Extractor::Syslog(Vec::new())], lines);
     if is_good(&syslog, lines) && !is_good(&shaped, lines) { syslog } else { shaped }
 }
 

@@ -21,6 +21,7 @@ pub(super) fn format(start: &[u8]) -> Format {
         return Format::Verbose;
     }
     let mut pieces = [Piece::default(); syslog::FIELDS];
-    let is_syslog = syslog::read(line, &mut pieces).is_ok() && syslog::is_timed(line, &pieces);
+    let is_syslog =
+        syslog::read(line, &syslog::Structured::default(), &mut pieces).is_ok() && syslog::is_timed(line, &pieces);
     if is_syslog { Format::Syslog } else { Format::Text }
 }

@@ -84,7 +84,7 @@ impl<R: BufRead> Input<R> {
         }
         self.begin(&mut read.entries);
         let mut pieces = [Piece::default(); syslog::FIELDS];
-        if syslog::read(&text, &mut pieces).is_err() {
+        if syslog::read(&text, &syslog::Structured::default(), &mut pieces).is_err() {
             read.odd.push((number, "no syslog line: taken as a message".into()));
             read.entries.push_field(b"MESSAGE", line);
             self.end(read, number, None, None);

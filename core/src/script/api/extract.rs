@@ -111,8 +111,22 @@ fn keyed_extractors(shelf: &mut Shelf) {
 }
 
 fn formats(shelf: &mut Shelf) {
+    shelf.add(
+        "syslog",
+        &["parser: Parser", "fields: Array | Map"],
+        "Reads RFC 5424 or RFC 3164, whichever a line is; the fields it names are read from RFC 5424's structured \
+         data, by their name or by `ID.NAME`.",
+        r#".syslog(#{ route: "request@32473.route", ms: "request@32473.ms:int" })"#,
+        |context: NativeCallContext<'_>, parser: ParserRef, fields: Dynamic| {
+            let call = Call::of(&context);
+            let extractor = picks(&call, &fields).map(Extractor::Syslog);
+            parser.extract(&call, extractor)
+        },
+    );
+    shelf.also("syslog", |context: NativeCallContext<'_>, parser: ParserRef| {
+        parser.extract(&Call::of(&context), Some(Extractor::Syslog(Vec::new())))
+    });
     let kinds = [
-        ("syslog", Extractor::Syslog, "Reads RFC 5424 or RFC 3164, whichever a line is.", ".syslog()"),
         ("nginx", Extractor::Nginx, "Reads nginx' combined access log.", ".nginx()"),
         ("apache", Extractor::Apache, "Reads Apache's common or combined access log.", ".apache()"),
         ("verbose", Extractor::Verbose, "Reads the text of `journalctl -o verbose`.", ".verbose()"),
