@@ -26,6 +26,7 @@ async fn main() -> Result<()> {
         store: Arc::new(Preview),
         renderer: build(&Settings::default())?,
         access: Access::open(),
+        credentials: Vec::new(),
     }
     .app();
     let listener = infralogs_http::bind(&address).await?;

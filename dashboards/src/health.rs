@@ -1,7 +1,8 @@
 //! How the dashboard service does: which scripts are in force, who is looking.
 
 use crate::{Layouts, hub::Hub};
-use infralogs_http::ops::{Health, Ops, Page, Status};
+use infralogs_core::rotate::Watch;
+use infralogs_http::ops::{Health, Ops, Page, Status, credentials};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -11,6 +12,8 @@ pub struct Looking {
     pub layouts: watch::Receiver<Layouts>,
     /// The views that are looked at.
     pub hub: Arc<Hub>,
+    /// The credentials of the store.
+    pub credentials: Vec<Watch>,
 }
 
 impl Ops for Looking {
@@ -25,7 +28,15 @@ impl Ops for Looking {
                     .next("mend the script; the last good version goes on")
             }
         };
-        health.with("scripts", current.hash.as_str())
+        let health = match rejected {
+            Some(rejected) => health.with("scripts_rejected", rejected.draw(false)),
+            None => health,
+        };
+        credentials::health(health.with("scripts", current.hash.as_str()), &self.credentials)
+    }
+
+    fn ready(&self) -> Health {
+        credentials::ready(&self.credentials).unwrap_or_else(|| self.health())
     }
 
     fn metrics(&self, page: &mut Page) {
@@ -34,5 +45,6 @@ impl Ops for Looking {
         page.gauge("infralogs_dashboards", "Dashboards the scripts declare.", &[], dashboards as f64);
         page.gauge("infralogs_dashboard_views", "Different views that are looked at.", &[], views as f64);
         page.gauge("infralogs_dashboard_pages", "Pages that listen for changes.", &[], listeners as f64);
+        credentials::metrics(page, &self.credentials);
     }
 }

@@ -25,6 +25,7 @@ use hub::Hub;
 use infralogs_core::{
     definitions::Definitions,
     plugin::{Renderer, Store},
+    rotate::Watch,
     script::{Rejected, Scripts},
     view::Answers,
 };
@@ -75,6 +76,8 @@ pub struct Dashboards {
     pub renderer: Arc<dyn Renderer>,
     /// Who may look.
     pub access: Access,
+    /// The credentials the store is kept supplied with.
+    pub credentials: Vec<Watch>,
 }
 
 /// What every route sees.
@@ -99,7 +102,8 @@ impl Dashboards {
         let answers = Arc::new(Answers::new(self.store));
         let hub = Arc::new(Hub::new(self.layouts.clone(), answers.clone(), self.renderer));
         let state = State { layouts: self.layouts, answers, hub, access: self.access };
-        let ops = health::Looking { layouts: state.layouts.clone(), hub: state.hub.clone() };
+        let (layouts, hub, credentials) = (state.layouts.clone(), state.hub.clone(), self.credentials);
+        let ops = health::Looking { layouts, hub, credentials };
         let mut outer = tide::new();
         outer.at("/").nest(routes::routes(state));
         (outer, Arc::new(ops))

@@ -76,7 +76,14 @@ async fn many_tabs_ask_once() {
     let store = Arc::new(Counting::default());
     let dashboard = Arc::new(Dashboard { refresh: Duration::from_secs(1), ..layout::fleet() });
     let (_scripts, layouts) = watch::channel(layout::generation("one", vec![dashboard]));
-    let app = Dashboards { layouts, store: store.clone(), renderer: Arc::new(Plain), access: Access::open() }.app();
+    let app = Dashboards {
+        layouts,
+        store: store.clone(),
+        renderer: Arc::new(Plain),
+        access: Access::open(),
+        credentials: Vec::new(),
+    }
+    .app();
     let mut tabs = JoinSet::new();
     for _ in 0..TABS {
         let app = app.clone();

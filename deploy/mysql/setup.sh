@@ -44,8 +44,17 @@ echo "accounts are made on $PRIMARY"
 
 [ -n "${REPLICA:-}" ] || exit 0
 wait_for "$REPLICA"
-if [ -n "$(echo 'SHOW SLAVE STATUS' | sql "$REPLICA")" ]; then
+follows() { echo 'SHOW SLAVE STATUS' | sql "$REPLICA" 2>/dev/null || echo 'SHOW REPLICA STATUS' | sql "$REPLICA"; }
+if [ -n "$(follows)" ]; then
   echo "$REPLICA follows already"
+elif [[ "$(echo 'SELECT VERSION()' | sql "$REPLICA")" != *MariaDB* ]]; then
+  # MySQL 8: its root account is local to a replica that is read-only, so accounts come by replication.
+  sql "$REPLICA" <<SQL
+CHANGE REPLICATION SOURCE TO SOURCE_HOST='${PRIMARY%:*}', SOURCE_PORT=${PRIMARY##*:}, SOURCE_USER='il-replica',
+  SOURCE_PASSWORD='$(password replica)', SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1, SOURCE_CONNECT_RETRY=5;
+START REPLICA;
+SQL
+  echo "$REPLICA follows $PRIMARY"
 else
   sql "$REPLICA" <<SQL
 CHANGE MASTER TO MASTER_HOST='${PRIMARY%:*}', MASTER_PORT=${PRIMARY##*:}, MASTER_USER='il-replica',

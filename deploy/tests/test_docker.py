@@ -145,6 +145,24 @@ class Files(unittest.TestCase):
             for port in service.get("ports", []):
                 self.assertTrue(port.startswith("127.0.0.1:"), port)
 
+    def test_beside_it_stand_vault_and_mysql_8(self):
+        base = yaml.safe_load((DOCKER / "compose.yaml").read_text())
+        for name in ("vault", "mysql8"):
+            more = yaml.safe_load((DOCKER / f"compose.{name}.yaml").read_text().replace("!override", ""))
+            compose_spec.ComposeSpecification.model_validate(more)
+            for service, said in more["services"].items():
+                self.assertTrue(service in base["services"] or "image" in said, service)
+                for volume in said.get("volumes", []):
+                    if volume["type"] == "bind" and not volume["source"].startswith("./secrets"):
+                        self.assertTrue((DOCKER / volume["source"]).exists(), volume["source"])
+        # Each configuration is read, and asks for nothing but what its policy holds.
+        for name, paths in {"collector": ["database/creds/il-writer", "secret/infralogs/agents"], "dashboard": ["database/creds/il-reader"]}.items():
+            folder = DOCKER / "config/vault" / name
+            said = common.run(common.programs() / "infralogs", "doctor", "--config", folder / "infralogs.yaml", wants=1)
+            self.assertIn("FAIL  Vault at http://vault:8200", said)
+            named = re.findall(r"(?:secret: )(database/creds/[a-z-]+|secret/infralogs/agents)", (folder / "infralogs.yaml").read_text())
+            self.assertEqual(sorted(set(named)), paths)
+
     def test_the_dockerfile_ends_in_three_small_images(self):
         text = (DOCKER / "Dockerfile").read_text()
         stages = dict(re.findall(r"^FROM (\S+) AS (\S+)$", text, re.M)[i][::-1] for i in range(4))
@@ -179,8 +197,8 @@ class Files(unittest.TestCase):
             common.run(DOCKER / "secrets.sh", f"{folder}/s")
             self.assertEqual(before, {path: path.read_text() for path in before})
             self.assertEqual(oct(os.stat(f"{folder}/s").st_mode)[-3:], "700")
-            self.assertEqual(len(before), 10)
-            self.assertEqual(len(set(before.values())), 7, "each secret its own word")
+            self.assertEqual(len(before), 12)
+            self.assertEqual(len(set(before.values())), 9, "each secret its own word")
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ class Kubernetes(unittest.TestCase):
     def test_the_operators_kinds_are_valid_and_alerts_ask_for_figures_that_exist(self):
         schemas = json.loads((common.REPOSITORY / "deploy/kubernetes/monitoring/schema.json").read_text())
         found = objects("production", "ServiceMonitor", "PrometheusRule")
-        self.assertEqual(len(found), 2)
+        self.assertEqual(len(found), 3)
         for one in found:
             jsonschema.validate(one["spec"], schemas[one["kind"]])
         source = "".join(path.read_text() for folder in ("core/cli/src", "core/http/src", "agent/src", "dashboards/src", "core/src")

@@ -1,10 +1,13 @@
-#!/usr/bin/env bash
+#!/bin/sh
 # Sets Vault up for infralogs: policies, database roles, logins. Safe to run again. Needs `vault` (or VAULT=bao) logged
 # in as somebody who may write policies, mounts and auth methods, and these variables:
 #   MYSQL_HOST, MYSQL_ADMIN, MYSQL_ADMIN_PASSWORD_FILE   the primary, and a user who may create users
 #   MYSQL_DATABASE                                       infralogs, unless said otherwise
 #   KUBERNETES_HOST, KUBERNETES_CA_FILE                  optional: logins of pods
-set -euo pipefail
+#   SECRET_IDS                                           optional, for trying: a folder with collector/secret-id and
+#                                                        dashboard/secret-id, taken as they are; role ids as role names
+#   AGENT_TOKENS, AGENTS                                 optional, for trying: a file with the token of these agents
+set -eu
 cd "$(dirname "$0")"
 vault=${VAULT:-vault}
 database=${MYSQL_DATABASE:-infralogs}
@@ -51,3 +54,15 @@ if [ -n "${KUBERNETES_HOST:-}" ]; then
       token_no_default_policy=true token_ttl=2h token_max_ttl=48h
   done
 fi
+
+if [ -n "${SECRET_IDS:-}" ]; then
+  for name in collector dashboard; do
+    "$vault" write "auth/approle/role/infralogs-$name/role-id" role_id="infralogs-$name"
+    # The one that is known already is refused, and goes on.
+    "$vault" write "auth/approle/role/infralogs-$name/custom-secret-id" secret_id=@"$SECRET_IDS/$name/secret-id" >/dev/null ||
+      "$vault" write "auth/approle/role/infralogs-$name/secret-id/lookup" secret_id=@"$SECRET_IDS/$name/secret-id" >/dev/null
+  done
+fi
+for agent in ${AGENTS:-}; do
+  "$vault" kv put -mount=secret "infralogs/agents/$agent" token=@"${AGENT_TOKENS:?}" >/dev/null
+done

@@ -9,7 +9,7 @@ use infralogs_core::{
     definitions::Definitions,
     inventory::Direct,
     plugin::{Build, Renderer, Settings, Source, Store},
-    rotate::Values,
+    rotate::{Values, Watch},
     script::Scripts,
     time::Time,
     view::{Answers, View},
@@ -94,6 +94,7 @@ pub async fn dashboards(
     scripts: Arc<Scripts>,
     store: Arc<dyn Store>,
     access: Access,
+    credentials: Vec<Watch>,
     listener: TcpListener,
     stop: watch::Receiver<bool>,
 ) -> Result<()> {
@@ -101,7 +102,7 @@ pub async fn dashboards(
     let (told, layouts) = watch::channel(now(&scripts));
     let mut changes = scripts.changes();
     tokio::spawn(async move { while changes.changed().await.is_ok() && told.send(now(&scripts)).is_ok() {} });
-    let app = Dashboards { layouts, store, renderer: renderer()?, access }.app();
+    let app = Dashboards { layouts, store, renderer: renderer()?, access, credentials }.app();
     infralogs_http::serve(listener, app, Limits::default(), None, stop).await
 }
 

@@ -1,6 +1,7 @@
 //! The `infralogs` command: reads what was typed, does it, says what went wrong.
 
 mod command;
+mod configured;
 mod connect;
 mod local;
 mod logging;

@@ -3,12 +3,13 @@
 use infralogs_core::{
     Result,
     collect::{PollKey, PollStatus, Status},
+    rotate::Watch,
     script::Scripts,
     time::Time,
 };
 use infralogs_http::{
     Limits,
-    ops::{self, Health, Ops, Page},
+    ops::{self, Health, Ops, Page, credentials},
 };
 use serde_json::json;
 use std::{collections::BTreeSet, future::Future, sync::Arc};
@@ -21,6 +22,7 @@ const NAMED_MAX: usize = 20;
 struct CollectorOps {
     scripts: Arc<Scripts>,
     status: Arc<Status>,
+    credentials: Vec<Watch>,
 }
 
 /// Serves the routes until told to stop, if there is an address; what comes back waits for the end.
@@ -28,6 +30,7 @@ pub async fn serve(
     listen: Option<&str>,
     scripts: &Arc<Scripts>,
     status: &Arc<Status>,
+    credentials: Vec<Watch>,
     stop: watch::Receiver<bool>,
 ) -> Result<impl Future<Output = ()> + use<>> {
     let serving = match listen {
@@ -36,7 +39,10 @@ pub async fn serve(
             let listener = infralogs_http::bind(listen).await?;
             tracing::info!("health and metrics on http://{}", crate::connect::address(&listener));
             let mut app = tide::new();
-            ops::mount(&mut app, Arc::new(CollectorOps { scripts: scripts.clone(), status: status.clone() }));
+            ops::mount(
+                &mut app,
+                Arc::new(CollectorOps { scripts: scripts.clone(), status: status.clone(), credentials }),
+            );
             Some(tokio::spawn(infralogs_http::serve(listener, app, Limits::default(), None, stop)))
         }
     };
@@ -72,7 +78,13 @@ impl Ops for CollectorOps {
         let named = failing.iter().take(NAMED_MAX);
         let named =
             named.map(|(key, poll)| json!({ "poll": key.to_string(), "error": poll.error, "failures": poll.failures }));
-        health.with("failing", named.collect::<Vec<_>>()).with("scripts", self.scripts.current().hash.clone())
+        let health =
+            health.with("failing", named.collect::<Vec<_>>()).with("scripts", self.scripts.current().hash.clone());
+        credentials::health(health, &self.credentials)
+    }
+
+    fn ready(&self) -> Health {
+        credentials::ready(&self.credentials).unwrap_or_else(|| self.health())
     }
 
     fn metrics(&self, page: &mut Page) {
@@ -102,6 +114,7 @@ impl Ops for CollectorOps {
                 page.gauge("infralogs_poll_age_seconds", "Since a poll last succeeded", &labels, age_s);
             }
         }
+        credentials::metrics(page, &self.credentials);
         let rejected = f64::from(u8::from(self.scripts.rejected().is_some()));
         page.gauge("infralogs_scripts_rejected", "1 while an edit of the scripts is refused", &[], rejected);
     }

@@ -5,7 +5,7 @@ use infralogs_core::{
     Error, Result,
     config::{SecretsConfig, StoreConfig},
     plugin::{Build, Secrets, Store},
-    rotate::{END_MAX, Keeper, Kept, Values},
+    rotate::{Cached, END_MAX, Keeper, Kept, Told, Values, Watch},
 };
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -13,7 +13,7 @@ use std::{
 };
 
 /// How long a command that runs once waits for credentials.
-const READY_MAX: Duration = Duration::from_secs(30);
+pub const READY_MAX: Duration = Duration::from_secs(30);
 
 /// The source of credentials, with those who are kept supplied.
 pub struct Keys {
@@ -53,12 +53,27 @@ impl Keys {
         Ok(self)
     }
 
-    /// Waits for the first credentials of all.
-    pub async fn ready(&self) -> Result<()> {
+    /// Waits for the first credentials of all, for each at most so long.
+    pub async fn ready(&self, within: Duration) -> Result<()> {
         for kept in &self.kept {
-            kept.ready(READY_MAX).await?;
+            kept.ready(within).await?;
         }
         Ok(())
+    }
+
+    /// How each of those kept supplied stands, for people.
+    pub fn watches(&self) -> Vec<Watch> {
+        self.kept.iter().map(Kept::watch).collect()
+    }
+
+    /// A secret's text, read again from now on.
+    pub fn told(&self, path: &str) -> Result<Told> {
+        let missing = || {
+            Error::invalid(format!("`{path}` is to come from `secrets:`, and there is none"))
+                .help("add `secrets: {plugin: vault, …}` to infralogs.yaml")
+        };
+        let secrets = self.secrets.clone().ok_or_else(missing)?;
+        Ok(Arc::new(Cached::new(secrets, path)).follow())
     }
 
     /// Closes connections, revokes leases and tokens, within [`END_MAX`] in all.
@@ -87,7 +102,7 @@ pub async fn supplied(config: &StoreConfig, secrets: Option<&SecretsConfig>) -> 
     let store = connect::store(config)?;
     if config.secret().is_some() {
         let keys = Keys::of(secrets)?.keep(&[(config, &store)])?;
-        let ready = keys.ready().await;
+        let ready = keys.ready(READY_MAX).await;
         OPEN.lock().unwrap_or_else(PoisonError::into_inner).push(keys);
         ready?;
     }

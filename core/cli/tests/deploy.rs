@@ -35,6 +35,11 @@ fn units_and_packages_install_and_are_hardened() {
 }
 
 #[test]
+fn vault_is_set_up_twice_and_no_secret_stands_on_a_command_line() {
+    python("test_vault");
+}
+
+#[test]
 fn the_fleet_of_the_examples_works() {
     python("test_fleet");
 }

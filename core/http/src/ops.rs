@@ -2,6 +2,7 @@
 
 mod ask;
 mod counts;
+pub mod credentials;
 mod page;
 
 pub use ask::ask;

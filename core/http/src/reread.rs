@@ -1,6 +1,6 @@
-//! A value read from files, read again when their content changes: tokens, certificates.
+//! A value made of what files or another source say, made again when that changes: tokens, certificates, keys.
 
-use infralogs_core::{Error, Result};
+use infralogs_core::{Error, Result, rotate::Told as Secret};
 use sha2::{Digest, Sha256};
 use std::{
     fs::File,
@@ -19,9 +19,32 @@ type Make<T> = Box<dyn Fn(&[Vec<u8>]) -> Result<T> + Send + Sync>;
 /// The value and where it comes from. Nothing watches: whoever asks for the value says how old it may be, so an
 /// idle program reads nothing.
 pub struct Reread<T> {
-    paths: Vec<PathBuf>,
+    from: From,
     make: Make<T>,
     state: Mutex<State<T>>,
+}
+
+/// Where contents come from.
+#[derive(Debug)]
+enum From {
+    Files(Vec<PathBuf>),
+    /// A place for people, and what was told last.
+    Told(String, Secret),
+}
+
+impl From {
+    fn contents(&self) -> Result<Vec<Vec<u8>>> {
+        match self {
+            Self::Files(paths) => paths.iter().map(|path| read(path)).collect(),
+            Self::Told(_, told) => Ok(vec![told.text().as_bytes().to_vec()]),
+        }
+    }
+    fn place(&self) -> String {
+        match self {
+            Self::Files(paths) => paths[0].display().to_string(),
+            Self::Told(place, _) => place.clone(),
+        }
+    }
 }
 
 struct State<T> {
@@ -37,10 +60,26 @@ impl<T> Reread<T> {
     /// # Errors
     /// `Invalid` if a file can't be read or its content is refused.
     pub fn new(paths: Vec<PathBuf>, make: impl Fn(&[Vec<u8>]) -> Result<T> + Send + Sync + 'static) -> Result<Self> {
-        let contents = paths.iter().map(|path| read(path)).collect::<Result<Vec<_>>>()?;
+        Self::of(From::Files(paths), make)
+    }
+
+    /// Takes what it is told, such as a secret's value, instead of files. `place` names it to people.
+    ///
+    /// # Errors
+    /// `Invalid` if what was told so far is refused.
+    pub fn told(
+        place: &str,
+        told: Secret,
+        make: impl Fn(&[Vec<u8>]) -> Result<T> + Send + Sync + 'static,
+    ) -> Result<Self> {
+        Self::of(From::Told(place.to_owned(), told), make)
+    }
+
+    fn of(from: From, make: impl Fn(&[Vec<u8>]) -> Result<T> + Send + Sync + 'static) -> Result<Self> {
+        let contents = from.contents()?;
         let value = Arc::new(make(&contents)?);
         let state = State { value, content: digest(&contents), looked: Instant::now(), failing: false };
-        Ok(Self { paths, make: Box::new(make), state: Mutex::new(state) })
+        Ok(Self { from, make: Box::new(make), state: Mutex::new(state) })
     }
 
     /// The value, from files looked at no longer than `age_max` ago. While they can't be read or are refused, the
@@ -54,8 +93,15 @@ impl<T> Reread<T> {
         state.value.clone()
     }
 
+    /// Somebody presented another one that may be newer. Files are looked at anyway; who tells us reads again.
+    pub fn doubt(&self) {
+        if let From::Told(_, told) = &self.from {
+            told.doubt();
+        }
+    }
+
     fn look(&self, state: &mut State<T>) {
-        let made = self.paths.iter().map(|path| read(path)).collect::<Result<Vec<_>>>().and_then(|contents| {
+        let made = self.from.contents().and_then(|contents| {
             let content = digest(&contents);
             if content == state.content { Ok(None) } else { (self.make)(&contents).map(|value| Some((value, content))) }
         });
@@ -63,7 +109,7 @@ impl<T> Reread<T> {
             Ok(changed) => {
                 state.failing = false;
                 if let Some((value, content)) = changed {
-                    tracing::info!("read {} again: it changed", self.paths[0].display());
+                    tracing::info!("read {} again: it changed", self.from.place());
                     (state.value, state.content) = (Arc::new(value), content);
                 }
             }
@@ -78,7 +124,7 @@ impl<T> Reread<T> {
 
 impl<T> std::fmt::Debug for Reread<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reread").field("paths", &self.paths).finish_non_exhaustive()
+        f.debug_struct("Reread").field("from", &self.from.place()).finish_non_exhaustive()
     }
 }
 

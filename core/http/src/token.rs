@@ -2,7 +2,7 @@
 
 use crate::reread::Reread;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use infralogs_core::{Error, Result};
+use infralogs_core::{Error, Result, rotate::Told};
 use sha2::{Digest, Sha256};
 use std::{path::Path, sync::Arc, time::Duration};
 use subtle::{Choice, ConstantTimeEq};
@@ -60,6 +60,16 @@ impl Tokens {
         Ok(Self(Arc::new(Source::File(file))))
     }
 
+    /// Tokens told while running, such as a secret's value, written as in a file. Nobody is let in before the first.
+    ///
+    /// # Errors
+    /// `Invalid` if what was told so far is no text of tokens.
+    pub fn told(place: &str, told: Told) -> Result<Self> {
+        let named = place.to_owned();
+        let told = Reread::told(place, told, move |contents| parse(&contents[0], &named))?;
+        Ok(Self(Arc::new(Source::File(told))))
+    }
+
     /// Whether an `Authorization` header (`Bearer token`, or `Basic` with the token as password) lets in.
     pub fn allows(&self, authorization: Option<&str>) -> bool {
         if matches!(*self.0, Source::Open) {
@@ -70,7 +80,13 @@ impl Tokens {
         match &*self.0 {
             Source::Open => true,
             Source::Held(known) => among(&token, known),
-            Source::File(file) => among(&token, &file.get(HELD_MAX)) || among(&token, &file.get(UNKNOWN_MIN)),
+            Source::File(file) => {
+                let known = among(&token, &file.get(HELD_MAX)) || among(&token, &file.get(UNKNOWN_MIN));
+                if !known {
+                    file.doubt();
+                }
+                known
+            }
         }
     }
 }

@@ -76,17 +76,23 @@ impl StoreConfig {
     }
 }
 
-/// Who may look at dashboards. At least one of the two ways is there.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// Who may look at dashboards. At least one way is there: tokens, or a proxy.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignIn {
     /// One token a line, the first two count.
     #[serde(default)]
     pub token_file: Option<PathBuf>,
+    /// The same from where credentials come from, by its path there.
+    #[serde(default)]
+    pub token_secret: Option<String>,
     /// Secrets that sign session cookies, one a line: the first signs, the first two are accepted. Left out: a random
     /// one, so that sessions end with the program.
     #[serde(default)]
     pub cookie_keys_file: Option<PathBuf>,
+    /// The same from where credentials come from, by its path there.
+    #[serde(default)]
+    pub cookie_keys_secret: Option<String>,
     /// A proxy that has asked who it is.
     #[serde(default)]
     pub proxy: Option<SignInProxy>,
@@ -255,14 +261,25 @@ fn store_config(value: serde_json::Value, place: &str) -> Result<StoreConfig> {
 
 /// At least one way in; relative paths start at the configuration's folder.
 fn sign_in(said: SignIn, folder: &Path, place: &str) -> Result<SignIn> {
-    if said.token_file.is_none() && said.proxy.is_none() {
-        return Err(Error::invalid("nobody could sign in").at(place).help("add `token_file` or `proxy`"));
+    if said.token_file.is_none() && said.token_secret.is_none() && said.proxy.is_none() {
+        return Err(Error::invalid("nobody could sign in")
+            .at(place)
+            .help("add `token_file`, `token_secret` or `proxy`"));
+    }
+    for (file, secret, name) in [
+        (said.token_file.is_some(), said.token_secret.is_some(), "token"),
+        (said.cookie_keys_file.is_some(), said.cookie_keys_secret.is_some(), "cookie_keys"),
+    ] {
+        if file && secret {
+            let what = format!("`{name}_file` and `{name}_secret` say the same thing");
+            return Err(Error::invalid(what).at(place).help("keep one of the two"));
+        }
     }
     let resolve = |file: Option<PathBuf>| file.map(|file| folder.join(file));
     Ok(SignIn {
-        token_file: resolve(said.token_file),
-        cookie_keys_file: resolve(said.cookie_keys_file),
-        proxy: said.proxy,
+        token_file: resolve(said.token_file.clone()),
+        cookie_keys_file: resolve(said.cookie_keys_file.clone()),
+        ..said
     })
 }
 

@@ -10,10 +10,17 @@ use std::{
     sync::{Arc, Mutex as Quick, PoisonError},
     time::Duration,
 };
-use tokio::{sync::Mutex, time::Instant};
+use tokio::{
+    sync::{Mutex, Notify, watch},
+    time::{Instant, sleep},
+};
 
 /// How soon a refused value is read again at most: a wrong value must not flood where it comes from.
 const AGAIN_EVERY: Duration = Duration::from_secs(1);
+/// How often a value that is followed is looked at; where it comes from is asked only when it is due.
+const FOLLOW_EVERY: Duration = Duration::from_secs(1);
+/// How soon doubt about a value that is followed makes it be read again: strangers may cause doubt.
+const DOUBT_EVERY: Duration = Duration::from_secs(5);
 /// A life shorter than this is not believed.
 const LIFE_MIN: Duration = Duration::from_secs(1);
 
@@ -39,6 +46,24 @@ impl Values {
 impl std::fmt::Debug for Values {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Values")
+    }
+}
+
+/// The text of a secret, now and from now on; empty while it is not known. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Told {
+    text: watch::Receiver<Arc<str>>,
+    doubt: Arc<Notify>,
+}
+
+impl Told {
+    /// The text.
+    pub fn text(&self) -> Arc<str> {
+        self.text.borrow().clone()
+    }
+    /// Somebody knew another one: it is read again soon.
+    pub fn doubt(&self) {
+        self.doubt.notify_one();
     }
 }
 
@@ -90,6 +115,44 @@ impl Cached {
         Ok(Some(secret).filter(|secret| !secret.same(refused)))
     }
 
+    /// Its text now and from now on. Needs a tokio runtime; ends when nobody listens.
+    pub fn follow(self: &Arc<Self>) -> Told {
+        let (says, text) = watch::channel(Arc::from(""));
+        let told = Told { text, doubt: Arc::default() };
+        tokio::spawn(self.clone().tell(says, told.doubt.clone()));
+        told
+    }
+
+    async fn tell(self: Arc<Self>, says: watch::Sender<Arc<str>>, doubt: Arc<Notify>) {
+        let mut failures = 0_u32;
+        let mut doubted = Instant::now();
+        while !says.is_closed() {
+            match self.get().await {
+                Ok(secret) => {
+                    failures = 0;
+                    says.send_if_modified(|text| replace(text, &secret.password));
+                    let in_doubt = tokio::select! {
+                        () = sleep(FOLLOW_EVERY) => false,
+                        () = doubt.notified(), if doubted.elapsed() >= DOUBT_EVERY => true,
+                    };
+                    if in_doubt {
+                        doubted = Instant::now();
+                        // What it brings is told with the next look; a failure was said and leaves the last one.
+                        let _ = self.again(&secret).await;
+                    }
+                }
+                Err(error) => {
+                    failures += 1;
+                    if failures.is_power_of_two() {
+                        tracing::warn!(path = self.path, "a value is not known yet: {error}");
+                    }
+                    let pace = if error.kind == Kind::Unavailable { Pace::Soon } else { Pace::Slow };
+                    sleep(backoff(failures, pace, rand::random())).await;
+                }
+            }
+        }
+    }
+
     async fn read(&self, known: &mut Known) -> Result<Arc<Secret>> {
         let now = Instant::now();
         known.read = Some(now);
@@ -116,6 +179,15 @@ impl Cached {
             }
         }
     }
+}
+
+/// Whether it is another text than before.
+fn replace(text: &mut Arc<str>, new: &str) -> bool {
+    let other = **text != *new;
+    if other {
+        *text = new.into();
+    }
+    other
 }
 
 impl std::fmt::Debug for Cached {

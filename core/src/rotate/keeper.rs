@@ -48,8 +48,31 @@ pub struct Standing {
     pub degraded: Option<String>,
 }
 
+/// Looks at one keeper, for whoever tells people. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    /// The secret's path.
+    pub path: Arc<str>,
+    standing: watch::Receiver<Standing>,
+}
+
+impl Watch {
+    /// How it stands now.
+    pub fn standing(&self) -> Standing {
+        self.standing.borrow().clone()
+    }
+}
+
+impl Standing {
+    /// How long those in use still last; `None`: they have no end, or there are none.
+    pub fn left(&self) -> Option<Duration> {
+        self.ends.filter(|_| self.entered).map(|ends| ends.saturating_duration_since(Instant::now()))
+    }
+}
+
 /// A keeper at work.
 pub struct Kept {
+    path: Arc<str>,
     stop: watch::Sender<bool>,
     standing: watch::Receiver<Standing>,
     task: JoinHandle<()>,
@@ -73,6 +96,11 @@ impl Kept {
     /// How it stands now.
     pub fn standing(&self) -> Standing {
         self.standing.borrow().clone()
+    }
+
+    /// For others to look at it.
+    pub fn watch(&self) -> Watch {
+        Watch { path: self.path.clone(), standing: self.standing.clone() }
     }
 
     /// Closes all connections and revokes, within [`END_MAX`]; failing that is harmless and said.
@@ -119,6 +147,7 @@ impl Keeper {
     pub fn start(self) -> Kept {
         let (stop, mut stopped) = watch::channel(false);
         let (told, standing) = watch::channel(Standing::default());
+        let path = Arc::from(&*self.path);
         let task = tokio::spawn(async move {
             let (live, pending, endings) = (None, None, JoinSet::new());
             let mut work = Work { keeper: self, told, live, pending, endings, refused: None };
@@ -128,7 +157,7 @@ impl Keeper {
             }
             work.end().await;
         });
-        Kept { stop, standing, task }
+        Kept { path, stop, standing, task }
     }
 }
 

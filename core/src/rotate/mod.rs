@@ -7,8 +7,8 @@ mod cached;
 mod keeper;
 mod plan;
 
-pub use cached::{Cached, Values};
-pub use keeper::{Keeper, Kept, Standing};
+pub use cached::{Cached, Told, Values};
+pub use keeper::{Keeper, Kept, Standing, Watch};
 pub use plan::{DRAIN_MAX, END_MAX, Pace, backoff, renew_after, shrunk};
 
 use tokio::sync::Notify;

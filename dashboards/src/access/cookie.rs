@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
-use infralogs_core::{Error, Result, time::Time};
+use infralogs_core::{Error, Result, rotate::Told, time::Time};
 use infralogs_http::reread::Reread;
 use sha2::Sha256;
 use std::{path::Path, time::Duration};
@@ -55,6 +55,19 @@ impl Keys {
         Ok(Self::File(Reread::new(vec![path.as_ref().to_owned()], read)?))
     }
 
+    /// Keys told while running, such as a secret's value, written as in a file. No session opens before the first.
+    ///
+    /// # Errors
+    /// `Invalid` if what was told so far holds a short key.
+    pub fn told(place: &str, told: Told) -> Result<Self> {
+        let named = place.to_owned();
+        let read = move |contents: &[Vec<u8>]| match &*contents[0] {
+            [] => Ok(Vec::new()),
+            content => parse(content, &named),
+        };
+        Ok(Self::File(Reread::told(place, told, read)?))
+    }
+
     /// A cookie's value for this user from now on.
     pub fn seal(&self, user: &str) -> String {
         let until = Time::now().plus(SESSION).0 / 1_000_000;
@@ -69,6 +82,9 @@ impl Keys {
         let (said, signed) = value.rsplit_once('.').filter(|_| value.len() <= COOKIE_BYTES_MAX)?;
         let signed = URL_SAFE_NO_PAD.decode(signed).ok()?;
         let genuine = self.each(|keys| keys.iter().any(|key| mac(key, said).verify_slice(&signed).is_ok()));
+        if let (false, Self::File(file)) = (genuine, self) {
+            file.doubt();
+        }
         let (until, user) = said.split_once('.').filter(|_| genuine)?;
         let until: i64 = until.parse().ok()?;
         let user = String::from_utf8(URL_SAFE_NO_PAD.decode(user).ok()?).ok()?;

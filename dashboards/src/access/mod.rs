@@ -11,7 +11,7 @@ mod proxy;
 pub use page::{form, leave, take};
 
 use cookie::Keys;
-use infralogs_core::{Error, Result, config::SignIn, dashboard::Dashboard};
+use infralogs_core::{Error, Result, config::SignIn, dashboard::Dashboard, rotate::Told};
 use infralogs_http::{Tokens, answer};
 use pace::Pace;
 use proxy::Proxy;
@@ -45,19 +45,28 @@ impl Access {
         Self(None)
     }
 
-    /// As the configuration says.
+    /// As the configuration says. `secret` follows the value of a secret by its path.
     ///
     /// # Errors
-    /// `Invalid` if a file can't be read or says nothing, or an address is none.
-    pub fn of(config: Option<&SignIn>) -> Result<Self> {
+    /// `Invalid` if a file can't be read or says nothing, an address is none, or a secret can't be had.
+    pub fn of(config: Option<&SignIn>, secret: &dyn Fn(&str) -> Result<Told>) -> Result<Self> {
         let Some(config) = config else { return Ok(Self::open()) };
-        if config.token_file.is_none() && config.proxy.is_none() {
-            return Err(Error::invalid("nobody could sign in").help("add `token_file` or `proxy`"));
+        let tokens = match (&config.token_file, &config.token_secret) {
+            (Some(file), _) => Some(Tokens::from_file(file)?),
+            (None, Some(path)) => Some(Tokens::told(path, secret(path)?)?),
+            (None, None) => None,
+        };
+        if tokens.is_none() && config.proxy.is_none() {
+            return Err(Error::invalid("nobody could sign in").help("add `token_file`, `token_secret` or `proxy`"));
         }
         let ways = Ways {
-            tokens: config.token_file.as_ref().map(Tokens::from_file).transpose()?,
+            tokens,
             proxy: config.proxy.as_ref().map(Proxy::new).transpose()?,
-            keys: config.cookie_keys_file.as_ref().map_or_else(|| Ok(Keys::random()), Keys::from_file)?,
+            keys: match (&config.cookie_keys_file, &config.cookie_keys_secret) {
+                (Some(file), _) => Keys::from_file(file)?,
+                (None, Some(path)) => Keys::told(path, secret(path)?)?,
+                (None, None) => Keys::random(),
+            },
             pace: Pace::default(),
         };
         Ok(Self(Some(Arc::new(ways))))

@@ -38,7 +38,11 @@ pub fn app() -> (tide::Server<()>, watch::Sender<Layouts>) {
 /// An app that lets in only whom `access` does.
 pub fn app_for(access: Access) -> (tide::Server<()>, watch::Sender<Layouts>) {
     let (scripts, layouts) = watch::channel(layout::generation("one", layout::dashboards()));
-    (Dashboards { layouts, store: Arc::new(Preview), renderer: Arc::new(Plain), access }.app(), scripts)
+    (
+        Dashboards { layouts, store: Arc::new(Preview), renderer: Arc::new(Plain), access, credentials: Vec::new() }
+            .app(),
+        scripts,
+    )
 }
 
 /// An app with these dashboards.

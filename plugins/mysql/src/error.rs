@@ -40,6 +40,9 @@ fn class(error: &Driver) -> (Kind, &'static str) {
             Driver::DriverError(DriverError::TlsNotSupported) => {
                 (Kind::Unavailable, "ca_file asks for TLS, which this server does not speak: give it a certificate")
             }
+            Driver::DriverError(DriverError::CouldNotConnect(_) | DriverError::ConnectTimeout) => {
+                (Kind::Unavailable, "check that the database runs, its address and the way there; it is tried again")
+            }
             Driver::TlsError(_) => (Kind::Unavailable, "check the server's certificate against ca_file"),
             Driver::FromValueError(_) | Driver::FromRowError(_) => (Kind::Corrupt, "a stored value has another type"),
             _ => (Kind::Unavailable, "it is tried again"),

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 /// Clocks further apart than this confuse people who compare logs; certificates and tokens soon after.
 const SKEW_MAX_S: i64 = 5;
+/// How much of a life may pass between a login and an answer.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
 
 fn found(step: impl Into<String>, result: Result<String>) -> Finding {
     Finding { step: step.into(), result, warning: None }
@@ -121,7 +123,8 @@ fn life(secret: &Secret, token: Option<Duration>) -> Finding {
     match secret.life {
         Life::Watched { every } => found("", Ok(format!("read; read again every {} s", every.as_secs()))),
         Life::Ends { within, renewable } => {
-            let dies_early = token.is_some_and(|token| token <= within);
+            // What can be used is never longer than the token lives, so a token that ends first shows as nearly equal.
+            let dies_early = token.is_some_and(|token| token <= within + ANSWER_MAX);
             let warning = if dies_early {
                 Some("the token dies before or with its lease, and takes it along: give the auth role a longer token_ttl".to_owned())
             } else if within < Duration::from_secs(60) {

@@ -53,6 +53,11 @@ impl Wire {
             .user_agent(concat!("infralogs/", env!("CARGO_PKG_VERSION")));
         if let Some(path) = &chosen.ca_file {
             let found = Certificate::from_pem_bundle(&read(path)?).map_err(|error| unusable(path, error))?;
+            if found.is_empty() {
+                return Err(Error::invalid("no certificate in the file")
+                    .at(path.display().to_string())
+                    .help("name the PEM file of the authority that signed Vault's certificate"));
+            }
             builder = builder.tls_certs_only(found);
         } else if chosen.origin.starts_with("http://") {
             builder = builder.tls_certs_only(Vec::new());

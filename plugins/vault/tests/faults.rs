@@ -1,44 +1,22 @@
 //! Faults of a bad day, against a stand-in that answers as a real Vault was recorded, with a real MariaDB behind it.
 
+mod line;
 mod standin;
 
 use infralogs_core::{
     Kind,
-    plugin::{Life, Secret, Secrets, Settings, Store},
-    rotate::{Cached, Keeper, Kept},
+    plugin::{Life, Secret, Secrets, Settings},
+    rotate::Cached,
     testing::mariadb::Server,
 };
-use infralogs_mysql::Mysql;
 use infralogs_vault::Vault;
-use serde_json::{Value, json};
-use standin::{StandIn, recordings};
+use line::{SOON, WRITER, alone, approle, line, until, vault};
+use serde_json::json;
+use standin::recordings;
 use std::{
-    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
-use tempfile::TempDir;
-
-const WRITER: &str = "database/creds/il-writer";
-/// A generous end of every wait: the machine may be busy.
-const SOON: Duration = Duration::from_secs(60);
-
-fn vault(address: &str, auth: Value) -> Vault {
-    Vault::new(&Settings::of(json!({ "address": address, "auth": auth }))).expect("settings")
-}
-
-fn approle(folder: &Path) -> Value {
-    let file = folder.join("secret-id");
-    std::fs::write(&file, "the-secret-id\n").expect("written");
-    json!({ "approle": { "role_id": " role ", "secret_id_file": file } })
-}
-
-/// A stand-in without a database, a Vault of it, and the folder of its secret id.
-fn alone() -> (StandIn, Vault, TempDir) {
-    let (standin, folder) = (StandIn::start(None, "x"), tempfile::tempdir().expect("a folder"));
-    let vault = vault(&standin.address, approle(folder.path()));
-    (standin, vault, folder)
-}
 
 fn within(secret: &Secret) -> Duration {
     match secret.life {
@@ -50,56 +28,6 @@ fn within(secret: &Secret) -> Duration {
 async fn kind(vault: &Vault, path: &str) -> (Kind, String) {
     let error = vault.issue(path).await.expect_err("refused");
     (error.kind, error.to_string())
-}
-
-async fn until(what: &str, is_so: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < SOON, "it never came to this: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-/// A store kept supplied by a stand-in.
-struct Line {
-    standin: StandIn,
-    server: Arc<Server>,
-    vault: Arc<Vault>,
-    store: Arc<dyn Store>,
-    kept: Option<Kept>,
-    database: String,
-    _folder: TempDir,
-}
-
-fn line(server: Arc<Server>, set: impl FnOnce(&mut standin::Rules)) -> Line {
-    let database = server.database();
-    let standin = StandIn::start(Some(server.clone()), &database);
-    standin.set(set);
-    let folder = tempfile::tempdir().expect("a folder");
-    let vault = Arc::new(vault(&standin.address, approle(folder.path())));
-    let url = format!("mysql://127.0.0.1:{}/{database}", server.port());
-    let store: Arc<dyn Store> =
-        Arc::new(Mysql::new(&Settings::of(json!({ "url": url, "secret": WRITER }))).expect("settings"));
-    let kept = Keeper { secrets: vault.clone(), path: WRITER.into(), store: store.clone() }.start();
-    Line { standin, server, vault, store, kept: Some(kept), database, _folder: folder }
-}
-
-impl Line {
-    fn kept(&self) -> &Kept {
-        self.kept.as_ref().expect("not ended")
-    }
-    async fn end(mut self) -> Self {
-        self.kept.take().expect("not ended").end().await;
-        self
-    }
-    fn users(&self) -> usize {
-        let sql = "SELECT COUNT(*) FROM mysql.user WHERE user LIKE 'v-%'";
-        self.server.sql(sql).trim().parse().expect("a number")
-    }
-    async fn works(&self) -> infralogs_core::Result<()> {
-        let store = self.store.clone();
-        tokio::task::spawn_blocking(move || store.migrate()).await.expect("runs")
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

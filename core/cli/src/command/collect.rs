@@ -1,18 +1,21 @@
 //! `infralogs collect`: polls the fleet on schedule and stores what it brings.
 
-use crate::{connect, scripts, secrets::Keys, stop};
+use crate::{
+    configured::Configured,
+    connect, scripts,
+    secrets::{Keys, READY_MAX},
+    stop,
+};
 use infralogs_core::{
     Result,
     collect::{Collector, Inventories, Status},
-    config::Config,
 };
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The configuration
-    #[arg(long, value_name = "FILE", default_value = "infralogs.yaml")]
-    config: PathBuf,
+    #[command(flatten)]
+    configured: Configured,
     /// Poll every target until it has no more, then end
     #[arg(long)]
     once: bool,
@@ -23,7 +26,7 @@ pub struct Args {
 
 impl Args {
     pub async fn run(self) -> Result<ExitCode> {
-        let config = Config::load(&self.config)?;
+        let config = self.configured.load()?;
         let store = connect::store(&config.store)?;
         let keys = Keys::of(config.secrets.as_ref())?;
         let Some(scripts) = scripts::open(&config.scripts) else { return Ok(ExitCode::from(2)) };
@@ -38,7 +41,7 @@ impl Args {
         };
         let keys = keys.keep(&[(&config.store, &store)])?;
         if self.once {
-            keys.ready().await?;
+            keys.ready(READY_MAX).await?;
             let collected = collector.run_once().await;
             keys.end().await;
             let totals = collected?;
@@ -47,7 +50,14 @@ impl Args {
         }
         let stop = stop::on_signal()?;
         scripts::follow(&scripts, Some(store));
-        let ops = crate::ops::serve(self.listen.as_deref(), &scripts, &collector.status, stop.clone()).await?;
+        let listen = self.listen.as_deref();
+        let ops = crate::ops::serve(listen, &scripts, &collector.status, keys.watches(), stop.clone()).await?;
+        // A poll before the first credentials could only fail; what is wrong with them is said where they are kept.
+        let mut stopped = stop.clone();
+        tokio::select! {
+            _ = keys.ready(READY_MAX) => {}
+            _ = stopped.wait_for(|stopped| *stopped) => {}
+        }
         let collected = collector.run(stop).await;
         keys.end().await;
         collected?;

@@ -1,19 +1,18 @@
 //! `infralogs migrate`: makes or upgrades the store's tables, which collectors else do when they start.
 
-use crate::{scripts, secrets};
-use infralogs_core::{Error, Result, config::Config};
-use std::{path::PathBuf, process::ExitCode};
+use crate::{configured::Configured, scripts, secrets};
+use infralogs_core::{Error, Result};
+use std::process::ExitCode;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The configuration
-    #[arg(long, value_name = "FILE", default_value = "infralogs.yaml")]
-    config: PathBuf,
+    #[command(flatten)]
+    configured: Configured,
 }
 
 impl Args {
     pub async fn run(self) -> Result<ExitCode> {
-        let config = Config::load(&self.config)?;
+        let config = self.configured.load()?;
         let store = secrets::supplied(&config.store, config.secrets.as_ref()).await?;
         let Some(scripts) = scripts::open(&config.scripts) else { return Ok(ExitCode::from(2)) };
         let definitions = scripts.current();

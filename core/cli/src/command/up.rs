@@ -68,7 +68,7 @@ impl Args {
         scripts::follow(&scripts, Some(store.clone()));
         banner(&fleet.about, &scripts, &store.name(), &address);
         let collecting = collector.run(stop.clone());
-        let serving = connect::dashboards(scripts.clone(), store, Access::open(), listener, stop);
+        let serving = connect::dashboards(scripts.clone(), store, Access::open(), Vec::new(), listener, stop);
         let (collected, served) = tokio::join!(collecting, serving);
         let _ = agents_stop.send(true);
         fleet.ended().await;

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses the parts it needs")]
 
+pub mod ask;
 pub mod journal;
 pub mod program;
 pub mod proxy;

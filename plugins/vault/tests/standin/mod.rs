@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 /// What a test sets.
@@ -28,6 +28,13 @@ pub struct Rules {
     pub fault: Option<&'static str>,
     /// Never answers.
     pub frozen: bool,
+    /// Closes every connection without a word, as while it restarts.
+    pub away: bool,
+    /// How far its clock is ahead of ours, in seconds.
+    pub skew_s: i64,
+    /// What stands before `/v1`, and the namespace asked for: everything else is unknown.
+    pub prefix: &'static str,
+    pub namespace: &'static str,
     /// Paths that the policy no longer holds.
     pub denied: BTreeSet<String>,
     /// Whether the database role is there.
@@ -83,6 +90,10 @@ impl StandIn {
             secret_id_uses: u32::MAX,
             fault: None,
             frozen: false,
+            away: false,
+            skew_s: 0,
+            prefix: "",
+            namespace: "",
             denied: BTreeSet::new(),
             role: true,
             grants: format!("GRANT ALL ON {database}.* TO '{{name}}'@'%'"),
@@ -112,6 +123,9 @@ impl StandIn {
                 return None;
             }
             let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            if state.rules.away {
+                return None;
+            }
             Some(state.answer(&request, find(&server).as_deref()))
         });
         Self { state, address }
@@ -179,10 +193,12 @@ impl State {
     fn answer(&mut self, request: &Request, server: Option<&Server>) -> Answer {
         self.asked.push(format!("{} {}", request.method, request.path));
         let path = request.path.split('?').next().unwrap_or_default();
-        let Some(path) = path.strip_prefix("/v1/") else { return answer("unknown-path") };
+        let below = path.strip_prefix(self.rules.prefix).and_then(|path| path.strip_prefix("/v1/"));
+        let Some(path) = below.filter(|_| request.header("x-vault-namespace") == self.rules.namespace) else {
+            return answer("unknown-path");
+        };
         if path == "sys/health" {
-            let sealed = self.rules.fault.is_some_and(|fault| fault.starts_with("sealed"));
-            return answer(if sealed { "health-sealed" } else { "health-active" });
+            return self.health();
         }
         if let Some(fault) = self.rules.fault {
             return answer(fault);
@@ -216,6 +232,20 @@ impl State {
         }
     }
 
+    fn health(&self) -> Answer {
+        let sealed = self.rules.fault.is_some_and(|fault| fault.starts_with("sealed"));
+        let own = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+        let own = i64::try_from(own).expect("a time") + self.rules.skew_s;
+        with(if sealed { "health-sealed" } else { "health-active" }, &[("/server_time_utc", json!(own))])
+    }
+
+    /// A token made by hand, as an operator does.
+    pub fn token(&mut self) -> String {
+        let (token, now) = (self.fresh("s.TOKEN"), Instant::now());
+        self.tokens.insert(token.clone(), Token { born: now, ends: now + self.rules.token_ttl });
+        token
+    }
+
     fn login(&mut self, request: &Request, recording: &str) -> Answer {
         if recording == "approle-login" && request.body["secret_id"] != "the-secret-id" {
             return answer("approle-login-bad-secret");
@@ -224,8 +254,7 @@ impl State {
             return answer("approle-login-oneuse-2");
         }
         self.rules.secret_id_uses -= 1;
-        let (token, now) = (self.fresh("s.TOKEN"), Instant::now());
-        self.tokens.insert(token.clone(), Token { born: now, ends: now + self.rules.token_ttl });
+        let token = self.token();
         let ttl = self.rules.token_ttl.as_secs();
         with(recording, &[("/auth/client_token", json!(token)), ("/auth/lease_duration", json!(ttl))])
     }
@@ -268,6 +297,11 @@ impl State {
                     ("/data/ttl", json!(1)),
                 ];
                 with("db-static-creds", &values)
+            }
+            _ if request.method == "POST" && path.starts_with("secret/data/") => {
+                let inside = path.trim_start_matches("secret/data/").to_owned();
+                self.rules.values.insert(inside, request.body["data"].clone());
+                answer("kv2-write")
             }
             _ => match path.strip_prefix("secret/data/").and_then(|inside| self.rules.values.get(inside)) {
                 Some(value) => with("kv2-read", &[("/data/data", value.clone())]),
