@@ -11,6 +11,13 @@ version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$here/../../Cargo.toml" | head -1
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 
+# manual PROGRAM FOLDER: its pages, as the program itself prints them; the same content packs to the same bytes.
+manual() {
+  mkdir -p "$2"
+  if [ "$1" = infralogs ]; then "$programs/infralogs" man "$2"; else "$programs/$1" man >"$2/$1.1"; fi
+  gzip -9n "$2"/*.1
+}
+
 # package NAME install-word "description" UNIT…
 package() {
   local name=$1 word=$2 about=$3 root="$stage/$1"; shift 3
@@ -19,6 +26,7 @@ package() {
   for folder in sysusers.d tmpfiles.d; do
     [ "$name" = infralogs ] || mv "$root/usr/lib/$folder/infralogs.conf" "$root/usr/lib/$folder/$name.conf"
   done
+  manual "$name" "$root/usr/share/man/man1"
   install -D -m 0644 "$here/../../LICENSE" "$root/usr/share/doc/$name/copyright"
   mkdir -p "$root/DEBIAN"
   cat >"$root/DEBIAN/control" <<CONTROL

@@ -98,6 +98,8 @@ class Install(unittest.TestCase):
             config.write_text(config.read_text().replace("/etc/infralogs", f"{root}/etc/infralogs"))
             self.assertIn("is fine", common.run(root / "usr/bin/infralogs", "check", "--config", config))
             self.assertIn("infralogs-agent 0.1.0", common.run(root / "usr/bin/infralogs-agent", "--version"))
+            pages = {path.name for path in (root / "usr/share/man/man1").iterdir()}
+            self.assertLessEqual({"infralogs.1.gz", "infralogs-collect.1.gz", "infralogs-agent.1.gz"}, pages)
             conffiles = pathlib.Path(root, "var/lib/dpkg/info/infralogs.conffiles").read_text()
             self.assertIn("/etc/infralogs/scripts/schedules/fleet.rhai", conffiles)
 

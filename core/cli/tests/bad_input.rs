@@ -72,12 +72,12 @@ fn what_is_wrong_at_the_start_is_one_sentence_with_the_fix() {
     // A broken script in a ConfigMap's folder: drawn, and nothing starts.
     let volume = here.join("flat");
     fs::create_dir_all(volume.join("..2026")).expect("a folder");
-    fs::write(volume.join("..2026/p.rhai"), "parser(\"p\").patern(\"x\").into(\"p\");\n").expect("written");
+    fs::write(volume.join("..2026/p.rhai"), "parser(\"p\").pattern(\"x {y}\").kep(1).into(\"p\");\n").expect("written");
     std::os::unix::fs::symlink("..2026", volume.join("..data")).expect("a link");
     std::os::unix::fs::symlink("..data/p.rhai", volume.join("p.rhai")).expect("a link");
     configured(here, &json!({ "scripts": "flat", "listen": format!("127.0.0.1:{}", free_port()) }));
     for command in [&["collect"][..], &["serve"], &["check", "--config", "infralogs.yaml"]] {
-        refused(&run(command, here), 2, &["p.rhai:1", "patern", "did you mean `pattern`?"]);
+        refused(&run(command, here), 2, &["p.rhai:1", "kep", "did you mean `keep`?"]);
     }
 }
 

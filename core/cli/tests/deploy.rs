@@ -40,6 +40,11 @@ fn vault_is_set_up_twice_and_no_secret_stands_on_a_command_line() {
 }
 
 #[test]
+fn one_machine_of_the_examples_works_as_its_readme_says() {
+    python("test_one_machine");
+}
+
+#[test]
 fn the_fleet_of_the_examples_works() {
     python("test_fleet");
 }

@@ -4,7 +4,7 @@ mod standin;
 
 use infralogs_core::{
     plugin::{Committed, Secrets, Settings, Store},
-    rotate::Keeper,
+    rotate::{Keeper, Watch},
     testing::{batch, mariadb::Server},
 };
 use infralogs_mysql::Mysql;
@@ -23,6 +23,8 @@ use std::{
 /// How long the soak lasts; `INFRALOGS_SOAK_S` says otherwise.
 const SOAK: Duration = Duration::from_secs(60);
 const BATCH: u64 = 500;
+/// How many of Vault's users have connections.
+const SESSIONS: &str = "SELECT COUNT(DISTINCT user) FROM information_schema.processlist WHERE user LIKE 'v-%'";
 
 /// Everything that was logged.
 #[derive(Clone, Default)]
@@ -72,6 +74,10 @@ async fn rotating_every_two_seconds_fails_nothing_and_tells_nothing() {
         let (store, stop, reads) = (store.clone(), stop.clone(), reads.clone());
         move || read(&*store, &stop, &reads)
     });
+    let gone = std::thread::spawn({
+        let (watch, server, stop) = (kept.watch(), server.clone(), stop.clone());
+        move || old_sessions(&watch, &server, &stop)
+    });
     let soak = std::env::var("INFRALOGS_SOAK_S").ok().and_then(|s| s.parse().ok()).map_or(SOAK, Duration::from_secs);
     tokio::time::sleep(soak).await;
     stop.store(true, Relaxed);
@@ -79,12 +85,19 @@ async fn rotating_every_two_seconds_fails_nothing_and_tells_nothing() {
     reading.await.expect("no read failed");
     let replaced = kept.standing().replaced;
     println!("{replaced} rotations, {written} rows, {} reads in {soak:?}", reads.load(Relaxed));
+    let mut gone = gone.join().expect("the watcher");
+    gone.sort_unstable();
+    let longest = gone.last().copied().expect("some were seen");
+    println!(
+        "from the swap until the old user has no session: median {:?}, longest {longest:?} (bound 1 s)",
+        gone[gone.len() / 2]
+    );
+    assert!(longest < Duration::from_secs(20), "old sessions stay for {longest:?}");
     assert!(replaced >= soak.as_secs() / 4, "only {replaced} rotations");
 
     // Of all the old users no session is left soon after, and one lease lives.
-    let sessions = "SELECT COUNT(DISTINCT user) FROM information_schema.processlist WHERE user LIKE 'v-%'";
     let began = Instant::now();
-    while standin.live_leases() > 1 || server.sql(sessions).trim().parse::<u32>().expect("a number") > 1 {
+    while standin.live_leases() > 1 || server.sql(SESSIONS).trim().parse::<u32>().expect("a number") > 1 {
         assert!(began.elapsed() < Duration::from_secs(20), "old sessions or leases live on");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -99,6 +112,24 @@ async fn rotating_every_two_seconds_fails_nothing_and_tells_nothing() {
     for secret in &standin.lock().secret {
         assert!(!log.contains(secret.as_str()), "the log tells a secret");
     }
+}
+
+/// After each swap, how long the user before it still has a session.
+fn old_sessions(watch: &Watch, server: &Server, stop: &AtomicBool) -> Vec<Duration> {
+    let (mut known, mut all) = (watch.standing().replaced, Vec::new());
+    while !stop.load(Relaxed) {
+        if watch.standing().replaced == known {
+            std::thread::sleep(Duration::from_millis(5));
+            continue;
+        }
+        known = watch.standing().replaced;
+        let swapped = Instant::now();
+        while server.sql(SESSIONS).trim().parse::<u32>().expect("a number") > 1 {
+            assert!(swapped.elapsed() < Duration::from_secs(60), "old sessions live on");
+        }
+        all.push(swapped.elapsed());
+    }
+    all
 }
 
 /// Commits batch after batch; the rows written.
