@@ -48,7 +48,7 @@ pub fn app_for(access: Access) -> (tide::Server<()>, watch::Sender<Layouts>) {
 /// An app with these dashboards.
 pub fn app_of(access: Access, dashboards: Vec<Arc<Dashboard>>) -> tide::Server<()> {
     let (_, layouts) = watch::channel(layout::generation("one", dashboards));
-    Dashboards { layouts, store: Arc::new(Preview), renderer: Arc::new(Plain), access }.app()
+    Dashboards { layouts, store: Arc::new(Preview), renderer: Arc::new(Plain), access, credentials: Vec::new() }.app()
 }
 
 /// Asks the app without a network.
