@@ -103,7 +103,7 @@ fn a_read_only_data_folder_is_refused_with_its_name() {
 
 #[test]
 fn a_full_disk_stops_storing_says_so_and_loses_nothing() {
-    const ENTRIES: u64 = 20_000;
+    const ENTRIES: u64 = 8_000;
     let folder = tempfile::tempdir().expect("a folder");
     let here = folder.path();
     copy_scripts(here);
@@ -118,7 +118,7 @@ fn a_full_disk_stops_storing_says_so_and_loses_nothing() {
     let args = ["--journal", "journal", "--listen", &listen, "--token-file", "token"];
     let mut agent = Program::start(&agent(), &args, here);
     agent.wait_for(&listen);
-    let collecting = confined(here, "size=3m", &["collect", "--listen", &ops]);
+    let collecting = confined(here, "size=2m", &["collect", "--listen", &ops]);
     let health = || {
         let text = ask(&format!("http://{ops}/health"), &[]).1;
         serde_json::from_str::<Value>(&text).unwrap_or_default()
