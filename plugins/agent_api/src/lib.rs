@@ -1,7 +1,9 @@
-//! Reads an agent over HTTP: the same trait as any source, through `/logs`.
+//! Reads an agent over HTTP: the same trait as any source, through `/logs`, or a stock systemd-journal-gatewayd.
 
+mod gatewayd;
 mod token;
 
+use gatewayd::Gatewayd;
 use infralogs_core::{
     Error, Kind, Result,
     entry::Batch,
@@ -18,13 +20,13 @@ use token::{Presented, Token};
 /// This plugin.
 pub static PLUGIN: Plugin = Plugin {
     name: "agent_api",
-    about: "Reads an infralogs-agent over HTTP.",
+    about: "Reads an infralogs-agent, or a systemd-journal-gatewayd, over HTTP.",
     sample: include_str!("../sample.yaml"),
     build: Build::Source(|settings| Ok(Box::new(build(settings)?))),
 };
 
 /// The longest one answer may take when the caller sets no shorter time.
-const TIMEOUT: Duration = Duration::from_secs(120);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(120);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,20 +36,47 @@ struct Raw {
     token_file: Option<String>,
     #[serde(default)]
     stream: Option<String>,
+    #[serde(default)]
+    api: Api,
 }
 
-/// One stream of one agent.
+/// What answers at the URL.
+#[derive(Deserialize, Default, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Api {
+    #[default]
+    Agent,
+    Gatewayd,
+}
+
+/// One stream of one agent, or one gatewayd.
 #[derive(Debug)]
 pub struct AgentApi {
-    client: Client,
-    /// `http://web-1:7070/logs`
-    url: String,
+    from: From,
     token: Token,
+}
+
+#[derive(Debug)]
+enum From {
+    Agent {
+        client: Client,
+        /// `http://web-1:7070/logs`
+        url: String,
+    },
+    Gatewayd(Gatewayd),
 }
 
 fn build(settings: &Settings) -> Result<AgentApi> {
     let raw: Raw = settings.read()?;
-    let token = raw.token_file.map_or(TokenFrom::Open, TokenFrom::File);
+    let in_folder = |file: String| TokenFrom::File(settings.folder.join(file).display().to_string());
+    let token = raw.token_file.map_or(TokenFrom::Open, in_folder);
+    if raw.api == Api::Gatewayd {
+        if raw.stream.is_some_and(|stream| stream != LOGS) {
+            return Err(Error::invalid("a gatewayd has no reports").at(&settings.place).help("leave out `stream`"));
+        }
+        let from = From::Gatewayd(Gatewayd::new(client()?, &raw.url));
+        return Ok(AgentApi { from, token: Token::new(&token, None)? });
+    }
     let target = Target { name: raw.url.clone().into(), url: raw.url, token, ..Target::default() };
     AgentApi::open(&target, raw.stream.as_deref().unwrap_or(LOGS), None)
 }
@@ -57,44 +86,51 @@ impl AgentApi {
     /// `values` is where secrets are read that targets name.
     pub fn open(target: &Target, stream: &str, values: Option<&Values>) -> Result<Self> {
         let path = if stream == LOGS { "logs".to_owned() } else { format!("reports/{stream}") };
-        Ok(Self {
-            client: client()?,
-            url: format!("{}/{path}", target.url.trim_end_matches('/')),
-            token: Token::new(&target.token, values)?,
-        })
+        let url = format!("{}/{path}", target.url.trim_end_matches('/'));
+        Ok(Self { from: From::Agent { client: client()?, url }, token: Token::new(&target.token, values)? })
     }
 
-    /// Asks once; the batch counts only with its closing line.
-    async fn ask(&self, url: &str, token: Option<&Presented>) -> Result<Batch> {
-        let get = client::Get {
-            url,
-            bearer: token.map(Presented::text),
-            headers: &[("accept", "application/x-ndjson")],
-            timeout: TIMEOUT,
-            bytes_max: BODY_BYTES_MAX,
-        };
-        let mut answer = self.client.fetch(get).await?.success().await?;
-        let place = answer.place().to_owned();
-        let mut reader = Reader::new(Limits::default());
-        while let Some(chunk) = answer.chunk().await? {
-            reader.push(&chunk).map_err(|error| error.at(&place))?;
+    async fn ask(&mut self, ask: &Ask, token: Option<&Presented>) -> Result<Batch> {
+        let token = token.map(Presented::text);
+        match &mut self.from {
+            From::Agent { client, url } => read_agent(client, &with_query(url, ask), token).await,
+            From::Gatewayd(gatewayd) => gatewayd.read(ask, token).await,
         }
-        reader.finish().map_err(|error| error.at(&place))
     }
 }
 
+/// Asks once; the batch counts only with its closing line.
+async fn read_agent(client: &Client, url: &str, token: Option<&str>) -> Result<Batch> {
+    let get = client::Get {
+        url,
+        bearer: token,
+        headers: &[("accept", "application/x-ndjson")],
+        timeout: TIMEOUT,
+        bytes_max: BODY_BYTES_MAX,
+    };
+    let mut answer = client.fetch(get).await?.success().await?;
+    let place = answer.place().to_owned();
+    let mut reader = Reader::new(Limits::default());
+    while let Some(chunk) = answer.chunk().await? {
+        reader.push(&chunk).map_err(|error| error.at(&place))?;
+    }
+    reader.finish().map_err(|error| error.at(&place))
+}
+
 /// The most bytes of one answer: a full batch with its punctuation.
-const BODY_BYTES_MAX: u64 = 256 << 20;
+pub(crate) const BODY_BYTES_MAX: u64 = 256 << 20;
 
 impl Source for AgentApi {
     fn read<'a>(&'a mut self, ask: &'a Ask) -> Later<'a, Result<Batch>> {
         Box::pin(async move {
-            let url = with_query(&self.url, ask);
             let token = self.token.read().await?;
-            match self.ask(&url, token.as_ref()).await {
+            match self.ask(ask, token.as_ref()).await {
                 // The token may have been rotated: read it again, once.
                 Err(error) if error.kind == Kind::Denied => match self.token.refused(token.as_ref()).await? {
-                    true => self.ask(&url, self.token.read().await?.as_ref()).await,
+                    true => {
+                        let token = self.token.read().await?;
+                        self.ask(ask, token.as_ref()).await
+                    }
                     false => Err(error),
                 },
                 answer => answer,
