@@ -60,6 +60,17 @@ pub(crate) fn find_either(one: u8, other: u8, text: &[u8], from: usize) -> Optio
     }
 }
 
+/// The first place from `from` on where one of three bytes stands.
+#[inline]
+pub(crate) fn find_any(of: [u8; 3], text: &[u8], from: usize) -> Option<usize> {
+    let [a, b, c] = of;
+    let marks = |lanes: Lanes| lanes.are(a) | lanes.are(b) | lanes.are(c);
+    match first(text, from, marks, |own| of.contains(&own)) {
+        Ok(at) => Some(at),
+        Err(at) => memchr::memchr3(a, b, c, text.get(at..)?).map(|more| at + more),
+    }
+}
+
 /// The first place from `from` on where ASCII white space stands, or `byte`; else the end.
 #[inline]
 pub(crate) fn find_space_or(byte: u8, text: &[u8], from: usize) -> usize {
@@ -181,6 +192,9 @@ pub(crate) struct Word {
     /// Its first eight bytes, and which of them it has.
     head: u64,
     mask: u64,
+    /// Its last eight bytes and the eight after the first, if it has as many.
+    tail: u64,
+    middle: u64,
     finder: Box<memchr::memmem::Finder<'static>>,
 }
 
@@ -192,7 +206,9 @@ impl Word {
         head[..taken].copy_from_slice(&text[..taken]);
         let mask = if taken == 8 { u64::MAX } else { (1 << (taken * 8)) - 1 };
         let finder = Box::new(memchr::memmem::Finder::new(text).into_owned());
-        Self { text: text.into(), head: u64::from_le_bytes(head), mask, finder }
+        let tail = text.len().checked_sub(8).and_then(|at| eight(text, at)).unwrap_or(0);
+        let middle = eight(text, 8).unwrap_or(0);
+        Self { text: text.into(), head: u64::from_le_bytes(head), mask, tail, middle, finder }
     }
 
     /// Its length in bytes.
@@ -201,17 +217,20 @@ impl Word {
         self.text.len()
     }
 
-    /// Its bytes.
-    pub fn bytes(&self) -> &[u8] {
-        &self.text
-    }
-
     /// Whether it stands at a place.
     #[inline]
     pub fn stands_at(&self, text: &[u8], at: usize) -> bool {
         match eight(text, at) {
             Some(word) if (word ^ self.head) & self.mask != 0 => false,
-            Some(_) => self.text.len() <= 8 || text[at + 8..].starts_with(&self.text[8..]),
+            Some(_) => match self.text.len() {
+                0..=8 => true,
+                // Its last eight bytes overlap the first, and in between there are at most eight more.
+                long @ 9..=24 => {
+                    eight(text, at + long - 8) == Some(self.tail)
+                        && (long <= 16 || eight(text, at + 8) == Some(self.middle))
+                }
+                _ => text[at + 8..].starts_with(&self.text[8..]),
+            },
             None => text.get(at..).is_some_and(|rest| rest.starts_with(&self.text)),
         }
     }
@@ -264,12 +283,15 @@ mod tests {
             };
             prop_assert_eq!(find(b'b', &text, from), plain(&|byte| byte == b'b'));
             prop_assert_eq!(find_either(b'b', 255, &text, from), plain(&|byte| byte == b'b' || byte == 255));
+            let any = plain(&|byte| b"b \n".contains(&byte));
+            prop_assert_eq!(find_any(*b"b \n", &text, from), any);
             let space = plain(&|byte| byte == b'b' || byte.is_ascii_whitespace());
             prop_assert_eq!(find_space_or(b'b', &text, from), space.unwrap_or(text.len()));
             let plain_end = plain(&|byte| byte <= b' ' || byte > 0x7f);
             prop_assert_eq!(find_space_or_high(&text, from), plain_end.unwrap_or(text.len()));
             let short = &word[..word.len().min(from % 12)];
-            for word in [&word[..], short] {
+            let own = &text[from.min(text.len())..];
+            for word in [&word[..], short, &own[..own.len().min(from % 31)]] {
                 let ready = Word::new(word);
                 let found = text.get(from..).and_then(|rest| memchr::memmem::find(rest, word)).map(|at| from + at);
                 prop_assert_eq!(ready.find(&text, from), found);

@@ -1,7 +1,7 @@
 //! Reads syslog lines: RFC 5424, or RFC 3164 as programs really write it (`<PRI>` and host may be missing).
 
 use super::{
-    bytes::{find, find_either, same},
+    bytes::{find, find_any, find_either, same},
     convert::Reading,
     piece::{Form, Miss, Piece},
     scan::{Scan, dashed},
@@ -58,28 +58,27 @@ impl Structured {
         self.0.push((path.as_bytes().into(), take));
     }
 
-    /// Takes what is asked for of one element, given without its brackets; the first of a name counts.
-    fn read(&self, bytes: &[u8], from: usize, end: usize, pieces: &mut [Piece]) {
-        let element = &bytes[..end];
-        let id = &element[from..find(b' ', element, from).unwrap_or(end)];
-        let mut at = from + id.len();
-        while element.get(at) == Some(&b' ') {
+    /// Takes what is asked for of the element whose name begins at `from`, and where it ends; `None` if it is not as
+    /// RFC 5424 says. The first of a name counts.
+    fn read(&self, bytes: &[u8], from: usize, pieces: &mut [Piece]) -> Option<usize> {
+        let mut at = find_any(*b" ]\"", bytes, from)?;
+        let id = &bytes[from..at];
+        while bytes.get(at) == Some(&b' ') {
             let begin = at + 1;
-            let Some(equals) = find(b'=', element, begin).filter(|at| element.get(at + 1) == Some(&b'"')) else {
-                return;
-            };
-            let Some(close) = quote_end(element, equals + 2) else { return };
-            let (name, value) = (&element[begin..equals], equals + 2..close);
+            let equals = find_any(*b"=]\"", bytes, begin)?;
+            let [b'=', b'"', ..] = bytes[equals..] else { return None };
+            let name = &bytes[begin..equals];
+            let (close, escaped) = quote_end(bytes, equals + 2)?;
+            let form = if escaped { Form::Slashed } else { Form::Raw };
             for (_, take) in self.0.iter().filter(|(path, _)| is_path(path, id, name)) {
                 let piece = &mut pieces[usize::from(*take)];
                 if piece.form == Form::Absent {
-                    let escaped = find(b'\\', &element[..value.end], value.start).is_some();
-                    let form = if escaped { Form::Slashed } else { Form::Raw };
-                    *piece = Piece { from: value.start as u32, to: value.end as u32, form };
+                    *piece = Piece { from: equals as u32 + 2, to: close as u32, form };
                 }
             }
             at = close + 1;
         }
+        (bytes.get(at) == Some(&b']')).then_some(at + 1)
     }
 }
 
@@ -128,11 +127,9 @@ fn new(scan: &mut Scan<'_>, structured: &Structured, pieces: &mut [Piece]) -> Re
     let from = scan.at;
     if !scan.skip("-") {
         while scan.rest().starts_with('[') {
-            let end = data_end(scan).ok_or(scan.miss(DATA_END))?;
-            if !structured.0.is_empty() {
-                structured.read(scan.text.as_bytes(), scan.at + 1, end - 1, pieces);
-            }
-            scan.at = end;
+            let asked = !structured.0.is_empty();
+            let end = asked.then(|| structured.read(scan.text.as_bytes(), scan.at + 1, pieces)).flatten();
+            scan.at = end.or_else(|| data_end(scan)).ok_or(scan.miss(DATA_END))?;
         }
         if scan.at == from {
             return Err(scan.miss(DATA_END));
@@ -156,17 +153,20 @@ fn data_end(scan: &Scan<'_>) -> Option<usize> {
         if bytes[at] == b']' {
             return Some(at + 1);
         }
-        at = quote_end(bytes, at + 1)? + 1;
+        at = quote_end(bytes, at + 1)?.0 + 1;
     }
 }
 
-/// The quote that ends a value which begins at `at`.
-fn quote_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+/// The quote that ends a value which begins at `at`, and whether there are escapes before it.
+#[inline]
+fn quote_end(bytes: &[u8], mut at: usize) -> Option<(usize, bool)> {
+    let mut escaped = false;
     loop {
         at = find_either(b'"', b'\\', bytes, at)?;
         if bytes[at] == b'"' {
-            return Some(at);
+            return Some((at, escaped));
         }
+        escaped = true;
         at += 2;
     }
 }

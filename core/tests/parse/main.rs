@@ -1,5 +1,6 @@
 //! The parse engine from outside: declared parsers in, outcomes and rows out.
 
+mod agreement;
 mod common;
 mod compile;
 mod extract;

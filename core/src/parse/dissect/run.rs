@@ -74,9 +74,8 @@ impl Literal {
     #[inline]
     fn find(&self, text: &[u8], from: usize) -> Option<usize> {
         if self.is_last {
-            let rest = text.get(from..)?;
-            let at = rest.len().checked_sub(self.word.len())?;
-            return rest.ends_with(self.word.bytes()).then_some(from + at);
+            let at = text.len().checked_sub(self.word.len()).filter(|at| *at >= from)?;
+            return self.word.stands_at(text, at).then_some(at);
         }
         self.word.find(text, from)
     }
