@@ -9,7 +9,7 @@ import jsonschema
 import kubernetes_validate
 import yaml
 
-OVERLAYS = ["dev", "production"]
+OVERLAYS = ["dev", "production", "vault"]
 MINORS = ["1.27", "1.31", "1.34"]
 RENDERED = {overlay: list(yaml.safe_load_all(common.render(overlay))) for overlay in OVERLAYS}
 OURS = {"collector", "dashboard"}
@@ -178,14 +178,32 @@ class Kubernetes(unittest.TestCase):
                 here = pathlib.Path(folder)
                 for one in objects(overlay, "ConfigMap"):
                     name = one["metadata"]["name"]
-                    place = next((short for short in ("scripts", "config", "targets") if name.startswith(f"infralogs-{short}")), None)
+                    place = next((short for short in ("scripts", "config", "targets", "vault") if name.startswith(f"infralogs-{short}")), None)
                     if not place:
                         continue
                     (here / place).mkdir(exist_ok=True)
                     for key, text in one["data"].items():
                         (here / place / key).write_text(text.replace("/etc/infralogs", folder))
-                said = common.run(common.programs() / "infralogs", "check", "--config", here / "config/infralogs.yaml")
-                self.assertIn("is fine", said)
+                files = ["vault/collector.yaml", "vault/dashboard.yaml"] if overlay == "vault" else ["config/infralogs.yaml"]
+                for file in files:
+                    said = common.run(common.programs() / "infralogs", "check", "--config", here / file)
+                    self.assertIn("is fine", said)
+
+    def test_with_vault_no_pod_mounts_a_password_and_each_logs_in_as_itself(self):
+        (config,) = [one for one in objects("vault", "ConfigMap") if one["metadata"]["name"] == "infralogs-vault"]
+        for name, template, namespace in pods("vault"):
+            if namespace != "infralogs":
+                continue
+            short = name.removeprefix("infralogs-")
+            (container,) = template["spec"]["containers"]
+            self.assertIn(f"/etc/infralogs/vault/{short}.yaml", container["args"])
+            mounted = {mount["name"] for mount in container["volumeMounts"]}
+            self.assertEqual(mounted, {volume["name"] for volume in template["spec"]["volumes"]})
+            self.assertNotIn("secrets", mounted)
+            auth = yaml.safe_load(config["data"][f"{short}.yaml"])["secrets"]["auth"]["kubernetes"]
+            self.assertEqual(auth["role"], name)
+            (mount,) = [mount for mount in container["volumeMounts"] if mount["name"] == "vault-token"]
+            self.assertEqual(auth["token_file"], mount["mountPath"] + "/token")
 
 
 if __name__ == "__main__":
