@@ -420,6 +420,10 @@ pub struct Document {
 pub trait Renderer: Send + Sync {
     /// The document.
     fn render(&self, scene: &Scene<'_>) -> Result<Document>;
+    /// The document in fewer bytes, for where nothing compresses it afterwards.
+    fn packed(&self, document: &Document) -> serde_json::Value {
+        document.json.clone()
+    }
     /// What turns one document into the other while it is shown; `None` if only drawing anew does.
     fn patch(&self, from: &Document, to: &Document) -> Option<serde_json::Value>;
 }

@@ -116,6 +116,16 @@ function dress() {
   bar.heading.textContent = shown.page.title;
   document.title = `${shown.page.title} · Infralogs`;
   if (!zoomNote && view.zoom) zoomed(view.zoom);
+  stale(shown.frame.lag_s);
+}
+
+/** Says how old the data is when the copy that is read lags behind. */
+function stale(lag) {
+  const note = bar.stale;
+  note.classList.toggle("hidden", !lag);
+  const words = lag >= 7200 ? `${Math.round(lag / 3600)} h` : lag >= 120 ? `${Math.round(lag / 60)} min` : `${lag} s`;
+  note.textContent = lag ? `Data is ${words} old` : "";
+  note.title = lag ? "The copy of the database that is read here is behind the one that is written" : "";
 }
 
 function liveState(word) {
@@ -163,13 +173,19 @@ function makeBar() {
   const button = (name, words, act, look = "icon plain") => el("button", { class: `button ${look}`, type: "button", title: words, "aria-label": words, onclick: act }, name ? icon(name) : null);
   const heading = el("h1", {}, facts.title);
   const others = facts.dashboards.length > 1 ? button("down", "Other dashboards", () => popover(others, "Dashboards", boards)) : null;
-  const made = { heading, theme: button("auto", "Theme", nextTheme), live: button(null, "Pause", () => live.pause(!live.paused), "live") };
+  const made = { heading, stale: el("span", { class: "badge hidden", id: "stale", role: "status" }), theme: button("auto", "Theme", nextTheme), live: button(null, "Pause", () => live.pause(!live.paused), "live") };
   const home = el("a", { class: "home", href: "/", title: "All dashboards" }, el("img", { src: document.querySelector("link[rel=icon]").href, alt: "Infralogs", width: 24, height: 24 }));
   app.querySelector(".bar").replaceChildren(
-    el("div", { class: "title" }, home, heading, others), filters.row, el("div", { class: "spread" }), range.button,
-    el("div", { class: "tools" }, el("div", { class: "split" }, made.live, button("refresh", "Refresh now (r)", () => load({ fresh: true }), "icon")), made.theme, button("help", "Help (?)", () => help(shortcuts))),
+    el("div", { class: "title" }, home, heading, others), filters.row, el("div", { class: "spread" }), made.stale, range.button,
+    el("div", { class: "tools" }, el("div", { class: "split" }, made.live, button("refresh", "Refresh now (r)", () => load({ fresh: true }), "icon")), made.theme, signedIn(), button("help", "Help (?)", () => help(shortcuts))),
     el("div", { class: "progress" }));
   return made;
+}
+
+/** Who signed in by a token can sign out; of others a proxy takes care. */
+function signedIn() {
+  if (facts.user !== "token") return null;
+  return el("form", { method: "post", action: "/sign-out", class: "leave" }, el("button", { class: "button icon plain", title: "Sign out", "aria-label": "Sign out" }, icon("leave")));
 }
 
 function boards(box) {

@@ -29,6 +29,7 @@ const ICONS = {
   more: "M6 12h.01M12 12h.01M18 12h.01",
   save: "M12 4v10m0 0 4-4m-4 4-4-4M5 19h14",
   tick: "m5 12.5 4.5 4.5L19 7.5",
+  leave: "M10 4H5v16h5M14 8l4 4-4 4M18 12H9",
   back: "M10 6l-6 6 6 6M4 12h16",
   image: "M4 5h16v14H4zM4 16l5-5 4 4 2.5-2.5L20 17M15.5 9h.01",
   left: "m14 6-6 6 6 6",

@@ -35,6 +35,15 @@ pub struct Drawn {
     at: Time,
 }
 
+/// How a whole document is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// In digits, which is smaller once it is zipped.
+    Lists,
+    /// Packed, which is smaller as it is.
+    Packed,
+}
+
 /// An event for pages: its number and its JSON text.
 pub type Event = (u64, Arc<str>);
 
@@ -112,11 +121,14 @@ impl Feed {
     }
 
     /// Everything a page starts with, and the number it has then.
-    pub fn whole(&self, drawn: &Drawn) -> Value {
+    pub fn whole(&self, drawn: &Drawn, form: Form) -> Value {
         let problem = self.shared().problem.clone();
         json!({
             "revision": self.revision.borrow().to_string(),
-            "document": drawn.document.json,
+            "document": match form {
+                Form::Lists => drawn.document.json.clone(),
+                Form::Packed => self.renderer.packed(&drawn.document),
+            },
             "page": drawn.page,
             "frame": drawn.frame,
             "problem": problem,

@@ -7,9 +7,13 @@ use infralogs_core::{
     view::{Shown, View},
 };
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// The most problems drawn over a page.
 const PROBLEMS_MAX: usize = 5;
+
+/// How far behind a copy of the store may be without a word.
+const STALE_FROM: Duration = Duration::from_secs(10);
 
 /// Title, rows and panels, each panel with the id of its root.
 pub fn page(shown: &Shown, document: &Document) -> Value {
@@ -57,6 +61,7 @@ pub fn frame(shown: &Shown, view: &View) -> Value {
         "zone": view.zone.name(),
         "zone_s": shown.zone_s,
         "live": view.is_live(),
+        "lag_s": if shown.lag < STALE_FROM { 0 } else { shown.lag.as_secs() },
         "generation": shown.generation,
     })
 }
@@ -80,6 +85,6 @@ fn one_problem(problem: &Problem) -> Value {
     })
 }
 
-fn ms(span: std::time::Duration) -> u64 {
+fn ms(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

@@ -44,7 +44,7 @@ pub fn json<S>(request: &Request<S>, value: &Value) -> Response {
 
 /// Text of some type; gzip where the client takes it.
 pub fn text<S>(request: &Request<S>, kind: &str, text: String) -> Response {
-    let accepted = request.header("accept-encoding").is_some_and(|codings| codings.as_str().contains("gzip"));
+    let accepted = takes_gzip(request);
     let response = Response::builder(StatusCode::Ok).header("vary", "accept-encoding");
     let packed = (accepted && text.len() >= GZIP_BYTES_MIN).then(|| gzip(text.as_bytes())).flatten();
     match packed {
@@ -53,6 +53,11 @@ pub fn text<S>(request: &Request<S>, kind: &str, text: String) -> Response {
     }
     .header("content-type", kind)
     .build()
+}
+
+/// Whether the client takes gzip.
+pub fn takes_gzip<S>(request: &Request<S>) -> bool {
+    request.header("accept-encoding").is_some_and(|codings| codings.as_str().contains("gzip"))
 }
 
 fn gzip(bytes: &[u8]) -> Option<Vec<u8>> {

@@ -6,12 +6,14 @@
 mod hostile;
 #[path = "common/layout.rs"]
 mod layout;
+#[path = "common/through.rs"]
+mod through;
 
 use hostile::Hostile;
 use infralogs_core::{
     Result,
     dashboard::{Dashboard, PanelKind},
-    plugin::{Build, Renderer, Settings},
+    plugin::{Build, Document, Renderer, Settings},
     script::{Problem, Rejected},
     time::Time,
     view::{Answers, View},
@@ -19,6 +21,7 @@ use infralogs_core::{
 use infralogs_dashboards::{Access, Dashboards, Layouts, self_contained};
 use layout::generation;
 use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
+use through::Through;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     process::Command,
@@ -41,7 +44,7 @@ async fn a_person_uses_the_page() -> Result<()> {
     let file = folder.path().join("fleet.html");
     std::fs::write(&file, rendered(&scripts.borrow(), &*renderer).await?).expect("a written page");
 
-    let store = Arc::new(Hostile);
+    let store = Arc::new(Through(Hostile));
     let app = Dashboards { layouts, store, renderer, access: Access::open(), credentials: Vec::new() }.app();
     let listener = infralogs_http::bind("127.0.0.1:0").await?;
     let address = format!("http://{}", listener.local_addr().expect("an address"));
@@ -112,7 +115,8 @@ fn hostile_layout() -> Dashboard {
 
 async fn rendered(layouts: &Layouts, renderer: &dyn Renderer) -> Result<String> {
     let view = View::parse("fleet", [("theme", "light")], Time::now())?;
-    let answers = Arc::new(Answers::new(Arc::new(Hostile)));
+    let answers = Arc::new(Answers::new(Arc::new(Through(Hostile))));
     let shown = answers.show(&layouts.current, &view, Time::now()).await?;
-    self_contained(&renderer.render(&shown.scene())?, &shown, &view)
+    let document = renderer.render(&shown.scene())?;
+    self_contained(&Document { json: renderer.packed(&document), ..document }, &shown, &view)
 }

@@ -12,7 +12,7 @@ use infralogs_core::{
     rotate::Told,
 };
 use infralogs_dashboards::Access;
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 use tide::http::{Method, Request, Response, Url};
 
 const TOKEN: &str = "a-token-of-a-reader";
@@ -121,8 +121,16 @@ async fn a_token_opens_a_session_that_lasts_as_long_as_its_key() {
     assert_eq!(known(&gone).await, 401, "the key left the file");
     let twice = get(&rotated, "/d/fleet.json", &[("cookie", &format!("{cookie}; {cookie}"))]).await;
     assert_eq!(u16::from(twice.status()), 401, "two sessions: which one?");
+    let proxied = post(&app, "192.0.2.1:5", &[("x-forwarded-proto", "https")], &format!("token={TOKEN}")).await;
+    assert!(header(&proxied, "set-cookie").contains("; Secure"), "TLS ends at a proxy");
     let out = ask(&rotated, Method::Post, "/sign-out", "192.0.2.1:5", &[("cookie", &cookie)], "").await;
     assert!(header(&out, "set-cookie").contains("Max-Age=0"));
+
+    let again = guarded(folder.path(), &key("k"));
+    assert_eq!(known(&again).await, 200);
+    fs::write(folder.path().join("tokens"), "another-token\n").expect("written");
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    assert_eq!(known(&again).await, 401, "the token left the file: its sessions end");
 }
 
 #[tokio::test]

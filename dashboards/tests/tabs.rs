@@ -4,24 +4,22 @@
 mod asked;
 #[path = "common/layout.rs"]
 mod layout;
+#[path = "common/through.rs"]
+mod through;
 
 use asked::{Plain, get};
 use infralogs_core::{
-    Result,
-    cursor::Cursor,
     dashboard::Dashboard,
-    inventory::Target,
-    plugin::{Commit, Committed, Store, Stream},
     query::{Frame, Query},
-    table::{Rows, TableDef},
-    time::{Time, Window},
+    table::Rows,
 };
-use infralogs_dashboards::{Access, Dashboards, Preview};
+use infralogs_dashboards::{Access, Dashboards};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
     time::Duration,
 };
+use through::{Through, Way};
 use tokio::{sync::watch, task::JoinSet};
 
 const TABS: usize = 200;
@@ -30,50 +28,17 @@ const TABS: usize = 200;
 #[derive(Default)]
 struct Counting(Mutex<HashMap<String, usize>>);
 
-impl Store for Counting {
-    fn name(&self) -> String {
-        Preview.name()
-    }
-    fn migrate(&self) -> Result<()> {
-        Preview.migrate()
-    }
-    fn prepare(&self, tables: &[Arc<TableDef>]) -> Result<()> {
-        Preview.prepare(tables)
-    }
-    fn checkpoint(&self, stream: &Stream) -> Result<Option<Cursor>> {
-        Preview.checkpoint(stream)
-    }
-    fn last_stream(&self, target: &str) -> Result<Option<Stream>> {
-        Preview.last_stream(target)
-    }
-    fn commit(&self, commit: &Commit<'_>) -> Result<Committed> {
-        Preview.commit(commit)
-    }
-    fn claim(&self, owner: &str, polls: &[String], hold: Duration) -> Result<Vec<String>> {
-        Preview.claim(owner, polls, hold)
-    }
-    fn release(&self, owner: &str) -> Result<()> {
-        Preview.release(owner)
-    }
-    fn report(&self, target: &Target, at: Time, error: Option<&str>) -> Result<()> {
-        Preview.report(target, at, error)
-    }
-    fn query(&self, query: &Query, table: &TableDef, frame: &Frame) -> Result<Rows> {
+impl Way for Counting {
+    fn rows(&self, query: &Query, frame: &Frame, rows: Rows) -> Rows {
         std::thread::sleep(Duration::from_millis(5)); // as long as a store takes: tabs come while it is asked
         *self.0.lock().expect("no panic").entry(format!("{query:?} {frame:?}")).or_default() += 1;
-        Preview.query(query, table, frame)
-    }
-    fn choices(&self, table: &TableDef, column: &str, window: Window, limit: usize) -> Result<Vec<String>> {
-        Preview.choices(table, column, window, limit)
-    }
-    fn retain(&self, tables: &[Arc<TableDef>], now: Time) -> Result<u64> {
-        Preview.retain(tables, now)
+        rows
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_tabs_ask_once() {
-    let store = Arc::new(Counting::default());
+    let store = Arc::new(Through(Counting::default()));
     let dashboard = Arc::new(Dashboard { refresh: Duration::from_secs(1), ..layout::fleet() });
     let (_scripts, layouts) = watch::channel(layout::generation("one", vec![dashboard]));
     let app = Dashboards {
@@ -98,7 +63,7 @@ async fn many_tabs_ask_once() {
     while let Some(tab) = tabs.join_next().await {
         tab.expect("a tab");
     }
-    let asked = store.0.lock().expect("no panic");
+    let asked = store.0.0.lock().expect("no panic");
     let most = asked.values().max().copied().unwrap_or_default();
     assert!(asked.len() >= 8, "every panel was asked: {}", asked.len());
     assert_eq!(most, 1, "the same question was asked again: {:?}", asked.iter().find(|(_, times)| **times > 1));

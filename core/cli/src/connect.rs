@@ -8,7 +8,7 @@ use infralogs_core::{
     config::{Config, StoreConfig},
     definitions::Definitions,
     inventory::Direct,
-    plugin::{Build, Renderer, Settings, Source, Store},
+    plugin::{Build, Document, Renderer, Settings, Source, Store},
     rotate::{Values, Watch},
     script::Scripts,
     time::Time,
@@ -119,7 +119,11 @@ pub async fn render(
     let view = View::parse(dashboard, parameters.iter().map(|(name, value)| (&**name, &**value)), now)?;
     let shown = Arc::new(Answers::new(store)).show(&scripts.current(), &view, now).await?;
     let document = renderer.render(&shown.scene())?;
-    if page { infralogs_dashboards::self_contained(&document, &shown, &view) } else { Ok(document.json.to_string()) }
+    if !page {
+        return Ok(document.json.to_string());
+    }
+    let packed = Document { json: renderer.packed(&document), ..document };
+    infralogs_dashboards::self_contained(&packed, &shown, &view)
 }
 
 /// `5 parsers, 1 schedule, 2 rules, 1 dashboard`.

@@ -18,7 +18,7 @@ const UNKNOWN_MIN: Duration = Duration::from_millis(100);
 const AUTHORIZATION_BYTES_MAX: usize = 4 << 10;
 
 /// SHA-256 of a token: comparing digests tells nothing about the token's length.
-type Hashed = [u8; 32];
+pub type Hashed = [u8; 32];
 
 /// Who may ask. Cheap to clone.
 #[derive(Clone)]
@@ -68,6 +68,15 @@ impl Tokens {
         let named = place.to_owned();
         let told = Reread::told(place, told, move |contents| parse(&contents[0], &named))?;
         Ok(Self(Arc::new(Source::File(told))))
+    }
+
+    /// SHA-256 of the tokens that hold now: what a session made by one of them is bound to.
+    pub fn digests(&self) -> Vec<Hashed> {
+        match &*self.0 {
+            Source::Open => Vec::new(),
+            Source::Held(known) => known.clone(),
+            Source::File(file) => file.get(HELD_MAX).to_vec(),
+        }
     }
 
     /// Whether an `Authorization` header (`Bearer token`, or `Basic` with the token as password) lets in.

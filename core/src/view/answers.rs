@@ -39,6 +39,9 @@ const KEPT_FOR: Duration = Duration::from_secs(20);
 /// The most marks drawn from one query.
 const MARKS_MAX: usize = 200;
 
+/// How long an answer about the store's lag is taken for the present one.
+const LAG_EVERY: Duration = Duration::from_secs(2);
+
 /// The most choices of one column.
 const CHOICES_MAX: usize = 500;
 
@@ -49,6 +52,7 @@ pub struct Answers {
     store: Arc<dyn Store>,
     busy: Arc<Semaphore>,
     kept: Mutex<HashMap<Key, (Cell, Instant)>>,
+    lag: tokio::sync::Mutex<Option<(Duration, Instant)>>,
 }
 
 /// One question: which scripts, which query (as written out), when.
@@ -68,7 +72,12 @@ impl std::fmt::Debug for Answers {
 impl Answers {
     /// Answers from this store.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, busy: Arc::new(Semaphore::new(QUERIES_MAX)), kept: Mutex::default() }
+        Self {
+            store,
+            busy: Arc::new(Semaphore::new(QUERIES_MAX)),
+            kept: Mutex::default(),
+            lag: tokio::sync::Mutex::default(),
+        }
     }
 
     /// What the view shows at `now`, which is a [`super::tick`] where tabs are to share. A panel's failure is its own answer; only an unknown dashboard is an error.
@@ -90,6 +99,7 @@ impl Answers {
             generation: definitions.hash.clone(),
             answers: Vec::with_capacity(answers.len()),
             sparks: Vec::with_capacity(sparks.len()),
+            lag: self.lag().await,
             marks: Vec::new(),
             window,
             zone_s,
@@ -113,6 +123,20 @@ impl Answers {
             }
         }
         Ok(shown)
+    }
+
+    /// How far behind the store's copy is, asked at most every few seconds. Unknown is not said to be stale.
+    async fn lag(&self) -> Duration {
+        let mut known = self.lag.lock().await;
+        if let Some((lag, at)) = *known
+            && at.elapsed() < LAG_EVERY
+        {
+            return lag;
+        }
+        let store = self.store.clone();
+        let lag = self.blocking(move || store.lag()).await.unwrap_or_default();
+        *known = Some((lag, Instant::now()));
+        lag
     }
 
     /// The values to choose from in one of the dashboard's picks, most frequent first.

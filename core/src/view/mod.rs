@@ -175,6 +175,8 @@ pub struct Shown {
     pub answers: Vec<Answer>,
     /// One per panel.
     pub sparks: Vec<Option<Arc<Rows>>>,
+    /// How far behind what was written this is, where the store knows.
+    pub lag: Duration,
     /// Moments with their labels.
     pub marks: Vec<(Time, String)>,
     /// The page's window.

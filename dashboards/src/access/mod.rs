@@ -1,7 +1,7 @@
 //! Who may look: a session cookie, a token, or the user a trusted proxy names.
 //!
 //! Every way is checked again with every request. Nothing about a person is stored: a session is a signed cookie
-//! that ends by itself, and it ends early when its key leaves the file of keys.
+//! that ends by itself, and it ends early when its key or its token leaves the file.
 
 mod cookie;
 mod pace;
@@ -31,6 +31,13 @@ struct Ways {
     proxy: Option<Proxy>,
     keys: Keys,
     pace: Pace,
+}
+
+impl Ways {
+    /// What sessions may be bound to: the tokens that hold now.
+    fn holding(&self) -> Vec<[u8; 32]> {
+        self.tokens.as_ref().map(Tokens::digests).unwrap_or_default()
+    }
 }
 
 impl std::fmt::Debug for Access {
@@ -78,7 +85,7 @@ impl Access {
         if let Some(user) = ways.proxy.as_ref().and_then(|proxy| proxy.user(peer(request), request)) {
             return Some(user);
         }
-        if let Some(user) = cookie::presented(request).and_then(|value| ways.keys.open(&value)) {
+        if let Some(user) = cookie::presented(request).and_then(|value| ways.keys.open(&value, &ways.holding())) {
             return Some(user);
         }
         let authorization = request.header("authorization").filter(|values| values.iter().count() == 1)?;

@@ -5,6 +5,7 @@ use crate::{
     State,
     page::{escape, small},
 };
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use tide::{Redirect, Request, Response, StatusCode};
 
@@ -44,16 +45,23 @@ pub async fn take(mut request: Request<State>) -> tide::Result {
         return Ok(words(StatusCode::Forbidden, &next, Some("This token is not known here.")));
     }
     let mut back: Response = Redirect::see_other(own(&next)).into();
-    let encrypted = request.url().scheme() == "https";
-    back.insert_header("set-cookie", cookie::set(&ways.keys.seal(BY_TOKEN), encrypted));
+    let by = Sha256::digest(token.trim().as_bytes());
+    back.insert_header("set-cookie", cookie::set(&ways.keys.seal(BY_TOKEN, &by), is_encrypted(&request)));
     Ok(back)
 }
 
 /// `POST /sign-out`.
 pub async fn leave(request: Request<State>) -> tide::Result {
     let mut back: Response = Redirect::see_other("/sign-in").into();
-    back.insert_header("set-cookie", cookie::set("", request.url().scheme() == "https"));
+    back.insert_header("set-cookie", cookie::set("", is_encrypted(&request)));
     Ok(back)
+}
+
+/// Whether the browser speaks TLS, to us or to a proxy before us. Who lies about it harms only their own cookie.
+fn is_encrypted<S>(request: &Request<S>) -> bool {
+    let proxy = request.header("x-forwarded-proto").map(|said| said.last().as_str().to_owned()).unwrap_or_default();
+    let first = proxy.split(',').next().unwrap_or_default().trim();
+    request.url().scheme() == "https" || first.eq_ignore_ascii_case("https")
 }
 
 /// A path of ours, never another site: `//evil.example` and `/\evil.example` are addresses elsewhere.

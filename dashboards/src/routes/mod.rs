@@ -2,7 +2,7 @@
 
 mod events;
 
-use crate::{State, access, assets, choices, page, panel, reply};
+use crate::{State, access, assets, choices, feed::Form, page, panel, reply};
 use infralogs_core::{Result, time::Time, view::View};
 use infralogs_http::answer;
 use std::borrow::Cow;
@@ -44,7 +44,8 @@ async fn document(request: Request<State>, name: &str) -> tide::Result {
     let view = view(&request, name)?;
     let feed = request.state().hub.feed(&view)?;
     let drawn = feed.draw(parameters(&request).any(|(name, _)| name == "fresh")).await?;
-    Ok(reply::json(&request, &feed.whole(&drawn)))
+    let form = if reply::takes_gzip(&request) { Form::Lists } else { Form::Packed };
+    Ok(reply::json(&request, &feed.whole(&drawn, form)))
 }
 
 /// The view a request asks for.

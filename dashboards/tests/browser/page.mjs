@@ -24,6 +24,7 @@ async function everyPanelIsDrawn(context) {
     else if (index !== "8") assert.ok(inked, `panel ${index} (${kind}) is drawn`);
   }
   assert.equal(await page.textContent('.card[data-index="8"] .badge'), "no answer");
+  assert.equal(await page.textContent("#stale"), "Data is 3 min old");
   return page;
 }
 

@@ -5,6 +5,7 @@ mod html;
 mod id;
 mod marks;
 mod model;
+mod pack;
 mod page;
 mod panel;
 mod patch;
@@ -74,6 +75,10 @@ impl Renderer for Bokeh {
         let title = scene.dashboard.title.as_str();
         let json = json!({"version": BOKEH_VERSION, "title": title, "config": config, "roots": roots});
         Ok(Document { json, roots: ids })
+    }
+
+    fn packed(&self, document: &Document) -> Value {
+        pack::packed(&document.json)
     }
 
     fn patch(&self, from: &Document, to: &Document) -> Option<Value> {

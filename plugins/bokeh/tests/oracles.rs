@@ -75,6 +75,27 @@ fn python_loads_validates_and_writes_back_unchanged() {
 }
 
 #[test]
+fn python_reads_the_same_from_packed_columns() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(tools().join("venv/bin/python"));
+    command.arg(oracle().join("unpack.py"));
+    for (name, theme, sample) in samples() {
+        let document = sample.render(theme);
+        for (end, json) in [("lists", document.json.clone()), ("packed", infralogs_bokeh::Bokeh.packed(&document))] {
+            let file = folder.path().join(format!("{name}.{end}.json"));
+            fs::write(&file, json.to_string()).expect("written");
+            command.arg(file);
+        }
+    }
+    let report = run(&mut command);
+    for (file, found) in report.as_object().expect("one entry per file") {
+        assert_eq!(found["differ"], json!([]), "{file}");
+        let arrays = found["arrays"].as_u64().expect("a number");
+        assert!(!file.contains("gallery") || arrays > 20, "{file}: only {arrays} columns are packed");
+    }
+}
+
+#[test]
 fn a_browser_draws_without_a_word_and_patches_to_the_same() {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |name: String, value: &Value| {

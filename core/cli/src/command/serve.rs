@@ -2,8 +2,11 @@
 
 use crate::{configured::Configured, connect, scripts, secrets::Keys, stop};
 use infralogs_core::Result;
-use infralogs_dashboards::Access;
-use std::process::ExitCode;
+use infralogs_dashboards::{Access, Preview};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
+
+/// Where a preview is served if nobody says.
+const PREVIEW_LISTEN: &str = "127.0.0.1:8090";
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -12,10 +15,19 @@ pub struct Args {
     /// Where the dashboards are served, instead of what the configuration says
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
+    /// Show the layouts on made-up rows: no store, no configuration
+    #[arg(long, conflicts_with = "config")]
+    preview: bool,
+    /// With --preview, a folder with scripts; may be given several times
+    #[arg(long = "scripts", value_name = "DIR", requires = "preview")]
+    scripts: Vec<PathBuf>,
 }
 
 impl Args {
     pub async fn run(self) -> Result<ExitCode> {
+        if self.preview {
+            return self.preview().await;
+        }
         let config = self.configured.load()?;
         let chosen = config.read.as_ref().unwrap_or(&config.store);
         let store = connect::store(chosen)?;
@@ -35,6 +47,17 @@ impl Args {
         let served = connect::dashboards(scripts, store, access, keys.watches(), listener, stop).await;
         keys.end().await;
         served?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// The layouts as they are edited, on rows made up for the tables that parsers declare.
+    async fn preview(self) -> Result<ExitCode> {
+        let Some(scripts) = scripts::open(&connect::roots(&self.scripts, None)?) else { return Ok(ExitCode::from(2)) };
+        let listener = infralogs_http::bind(self.listen.as_deref().unwrap_or(PREVIEW_LISTEN)).await?;
+        let stop = stop::on_signal()?;
+        scripts::follow(&scripts, None);
+        tracing::info!("a preview on made-up rows at http://{}", connect::address(&listener));
+        connect::dashboards(scripts, Arc::new(Preview), Access::open(), Vec::new(), listener, stop).await?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -1,0 +1,39 @@
+"""Loads documents with lists and the same packed into arrays; prints for each pair which columns differ.
+
+usage: unpack.py LISTS.json PACKED.json ...
+Packed numbers may differ by what six figures do not show.
+"""
+import json
+import sys
+
+import bokeh.models  # noqa: F401  (registers the models)
+import numpy as np
+from bokeh.document import Document
+from bokeh.models import ColumnDataSource
+
+
+def sources(file):
+    """All columns by source and name."""
+    document = Document.from_json(json.load(open(file)))
+    document.validate()
+    found = document.select({"type": ColumnDataSource})
+    return {(source.id, name): column for source in found for name, column in source.data.items()}
+
+
+def differences(lists, packed):
+    """The columns that are not the same."""
+    lists, packed = sources(lists), sources(packed)
+    arrays = sum(isinstance(column, np.ndarray) for column in packed.values())
+    found = [str(key) for key, column in lists.items() if not same(column, packed.get(key))]
+    return {"arrays": arrays, "differ": found + [str(key) for key in packed if key not in lists]}
+
+
+def same(column, other):
+    """Whether two columns show the same."""
+    if isinstance(other, np.ndarray):
+        return len(column) == len(other) and np.allclose(np.array(column, float), other, rtol=1e-6, atol=0, equal_nan=True)
+    return other is not None and repr(list(column)) == repr(list(other))
+
+
+files = sys.argv[1:]
+print(json.dumps({lists: differences(lists, packed) for lists, packed in zip(files[::2], files[1::2])}))
