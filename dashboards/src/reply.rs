@@ -61,7 +61,7 @@ pub fn takes_gzip<S>(request: &Request<S>) -> bool {
 }
 
 fn gzip(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
     packed.write_all(bytes).ok()?;
     packed.finish().ok()
 }

@@ -80,7 +80,7 @@ fn main() {
 
 /// Bytes on the wire, as the dashboard service zips them.
 fn zipped(bytes: &[u8]) -> usize {
-    let mut zip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut zip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     zip.write_all(bytes).expect("memory");
     zip.finish().expect("memory").len()
 }
