@@ -12,8 +12,8 @@ use std::{collections::HashMap, io::Write};
 /// Shorter columns stay lists.
 const NUMBERS_MIN: usize = 32;
 
-/// How many of the last bits of a half-size number are left out: what stays is closer than six figures show.
-const BITS_LEFT_OUT: u32 = 4;
+/// How many of the last bits of a half-size number are left out, if what stays shows the same six figures.
+const BITS_LEFT_OUT: [u32; 5] = [7, 6, 5, 4, 0];
 
 /// Columns packed before: panels of one page often share their times.
 type Known = HashMap<Vec<u8>, Value>;
@@ -101,10 +101,9 @@ fn half(number: f64) -> Option<f32> {
     if number.is_nan() {
         return Some(f32::NAN);
     }
-    let near = number as f32;
-    let step = 1 << BITS_LEFT_OUT;
-    let short = f32::from_bits((near.to_bits() + step / 2) & !(step - 1));
-    [short, near].into_iter().find(|half| figures(f64::from(*half)) == number)
+    let near = (number as f32).to_bits();
+    let rounded = |bits: u32| f32::from_bits((near + (1 << bits) / 2) & !((1 << bits) - 1));
+    BITS_LEFT_OUT.into_iter().map(rounded).find(|half| figures(f64::from(*half)) == number)
 }
 
 /// A number, also one that JSON can't say.

@@ -250,11 +250,14 @@ impl<'a> Drawing<'a> {
             _ => "%a %-d %b %H:%M:%S",
         };
         let muted = self.page.look.muted;
-        let mut html = format!(
-            "<div style=\"color:{muted};margin-bottom:2px\">@{{{TIME}}}{{{moment}}}</div>\
-             <div style=\"display:grid;grid-template-columns:auto 1fr auto;gap:0 8px;align-items:center\">"
-        );
         let mut formats = vec![(format!("@{{{TIME}}}"), "datetime")];
+        let mut html = format!("<div style=\"color:{muted};margin-bottom:2px\">@{{{TIME}}}{{{moment}}}</div>");
+        if let ([only], 0) = (self.chart.series.as_slice(), self.chart.left_out) {
+            let (number, format) = self.scale.hover(&only.word);
+            html += &format!("{} <b>{number}</b>", template(&shorten(&only.name, NAME_LENGTH_MAX)));
+            return plot::hover(self.page, self.id(), hit, html, formats.into_iter().chain(format).collect());
+        }
+        html += "<div style=\"display:grid;grid-template-columns:auto 1fr auto;gap:0 8px;align-items:center\">";
         let mut ordered: Vec<_> = self.chart.series.iter().zip(&self.colours).collect();
         if self.style == Style::Stacked {
             ordered.reverse();
