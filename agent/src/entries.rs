@@ -1,11 +1,12 @@
 //! `/entries` as systemd-journal-gatewayd has it, so that `systemd-journal-remote` and its like read from us.
 //!
-//! `Range: entries=CURSOR[[:SKIP]:COUNT]` begins *at* the cursor; without it everything is sent. `?follow` goes on
-//! with what is written later, `?boot` keeps to the newest boot, `?FIELD=value` filters.
+//! `Range: entries=CURSOR[[:SKIP]:COUNT]` begins *at* the cursor; without it everything is sent. A negative SKIP
+//! counts back: from the cursor, or from the end, so that `:-1:1` is the newest entry. `?follow` goes on with what is written later, `?boot` keeps to the newest boot, `?FIELD=value` filters.
 
 use crate::{
     State,
     answer::{self, STEP_BYTES},
+    back::{self, BACK_ENTRIES_MAX},
     form::Form,
     out::Out,
 };
@@ -25,6 +26,8 @@ const MATCHES_MAX: usize = 100;
 struct Wanted {
     ask: Ask,
     skip: u64,
+    /// How far before the cursor, or the end, it begins.
+    back: u64,
     /// `None`: all there is.
     left: Option<u64>,
     follow: bool,
@@ -60,6 +63,12 @@ async fn settle(state: &State, wanted: &mut Wanted) -> Result<()> {
     state.logs().give(source);
     if let (true, Some(head)) = (wanted.boot, head) {
         wanted.ask.filter.matches.push(("_BOOT_ID".to_owned(), head.boot.to_string().into_bytes()));
+    }
+    // Back from the cursor's own entry, or from behind the newest.
+    let to = wanted.ask.after.map(before).map(|cursor| (cursor, 1)).or(head.map(|head| (head, 0)));
+    if let (1.., Some((to, own))) = (wanted.back, to) {
+        wanted.ask.after =
+            back::from(state, &wanted.ask, to, wanted.back + own).await?.map(before).or(wanted.ask.after);
     }
     Ok(())
 }
@@ -113,7 +122,7 @@ impl Wanted {
 
 fn wanted(request: &Request<State>) -> Result<Wanted> {
     let ask = Ask { limit: BATCH_ENTRIES, bytes: STEP_BYTES, ..Ask::default() };
-    let mut wanted = Wanted { ask, skip: 0, left: None, follow: false, boot: false };
+    let mut wanted = Wanted { ask, skip: 0, back: 0, left: None, follow: false, boot: false };
     if let Some(range) = request.header("range") {
         read_range(range.last().as_str(), &mut wanted)?;
     }
@@ -151,7 +160,8 @@ fn read_query(url: &Url, wanted: &mut Wanted) -> Result<()> {
 /// `entries=CURSOR`, `entries=CURSOR:COUNT` or `entries=CURSOR:SKIP:COUNT`; each part may be empty.
 fn read_range(range: &str, wanted: &mut Wanted) -> Result<()> {
     let wrong = || {
-        Error::invalid("the range can't be read").help("write `Range: entries=CURSOR:SKIP:COUNT`, SKIP not negative")
+        Error::invalid("the range can't be read")
+            .help("write `Range: entries=CURSOR:SKIP:COUNT`, each may be left empty")
     };
     let range = range.trim().strip_prefix("entries=").ok_or_else(wrong)?;
     let mut parts = range.trim().split(':');
@@ -165,18 +175,24 @@ fn read_range(range: &str, wanted: &mut Wanted) -> Result<()> {
         _ => return Err(wrong()),
     };
     if !skip.is_empty() {
-        wanted.skip = number(skip)?;
+        match skip.strip_prefix('-') {
+            None => wanted.skip = number(skip)?,
+            Some(back) => wanted.back = number(back)?,
+        }
+        if wanted.back > BACK_ENTRIES_MAX {
+            return Err(Error::invalid(format!("no range begins more than {BACK_ENTRIES_MAX} entries before another")));
+        }
     }
     if !count.is_empty() {
         wanted.left = Some(number(count)?).filter(|count| *count > 0).map(Some).ok_or_else(wrong)?;
     }
     if !cursor.is_empty() {
-        wanted.ask.after = Some(at(cursor.parse::<Cursor>().map_err(|_| wrong())?));
+        wanted.ask.after = Some(before(cursor.parse::<Cursor>().map_err(|_| wrong())?));
     }
     Ok(())
 }
 
-/// A place right before the cursor's own entry: no entry equals it, so none is left out.
-fn at(cursor: Cursor) -> Cursor {
+/// A place right before the cursor's own entry (no entry equals it, so none is left out), or that entry's again.
+fn before(cursor: Cursor) -> Cursor {
     Cursor { xor_hash: !cursor.xor_hash, ..cursor }
 }

@@ -4,6 +4,7 @@
 
 mod answer;
 mod ask;
+mod back;
 pub mod disk;
 mod entries;
 mod form;

@@ -121,11 +121,15 @@ fn ranges_begin_at_the_cursor() {
         (format!("{cursor}:1:3"), &lines[101..104]),
         (cursor.to_owned(), &lines[100..]),
         (":298:9".to_owned(), &lines[298..]),
+        (":-1:1".to_owned(), &lines[299..]),
+        (":-7:3".to_owned(), &lines[293..296]),
+        (":-9999:2".to_owned(), &lines[..2]),
+        (format!("{cursor}:-10:12"), &lines[90..102]),
     ] {
         let got = agent.get("/entries", &[&format!("range: entries={range}")], &[]);
         assert_eq!(String::from_utf8_lossy(&got).lines().collect::<Vec<_>>(), expect, "{range}");
     }
-    for wrong in ["entries=:-1:1", "entries=x", "bytes=0-1", "entries=:0"] {
+    for wrong in ["entries=:-10001:1", "entries=x", "bytes=0-1", "entries=:0"] {
         let got = agent.get("/entries", &[&format!("range: {wrong}")], &["-w", "%{http_code}"]);
         assert!(got.ends_with(b"400"), "{wrong}: {}", String::from_utf8_lossy(&got));
     }

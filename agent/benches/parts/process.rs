@@ -28,7 +28,7 @@ impl Drop for Server {
 
 impl Server {
     /// Our agent, in its own process.
-    pub fn agent(journal: &Path) -> Self {
+    pub fn agent(journal: &Path, environment: &[(&str, &str)]) -> Self {
         let tokens = journal.parent().expect("it is in a folder").join("tokens");
         fs::write(&tokens, TOKEN).expect("written");
         let mut child = Command::new(env!("CARGO_BIN_EXE_infralogs-agent"))
@@ -36,6 +36,7 @@ impl Server {
             .arg(journal)
             .arg("--token-file")
             .arg(tokens)
+            .envs(environment.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the agent starts");
