@@ -25,7 +25,6 @@ pub(super) struct Script {
     pub below: String,
     /// Whether a link leads out of the root to it.
     pub outside: bool,
-    pub stamp: Stamp,
 }
 
 /// Changes when a file is written, replaced, or a link to it turned.
@@ -39,14 +38,16 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
-    pub fn of(found: &Metadata) -> Self {
-        Self {
+    /// Of what is there now, links followed; nothing if nothing can be seen there.
+    pub fn at(path: &Path) -> Option<Self> {
+        let found = fs::metadata(path).ok()?;
+        Some(Self {
             device: found.dev(),
             inode: found.ino(),
             bytes: found.size(),
             modified: (found.mtime(), found.mtime_nsec()),
             changed: (found.ctime(), found.ctime_nsec()),
-        }
+        })
     }
     /// Which file or folder it is, whatever it holds.
     pub fn identity(&self) -> (u64, u64) {
@@ -145,8 +146,7 @@ impl Walk {
                 self.odd(path, &format!("there are more than {FILES_MAX} scripts"));
             }
         } else if found.is_file() {
-            let stamp = Stamp::of(found);
-            self.found.push(Found::Script(Script { path: path.to_owned(), below, outside, stamp }));
+            self.found.push(Found::Script(Script { path: path.to_owned(), below, outside }));
         } else {
             self.odd(path, "this is no plain file");
         }

@@ -16,6 +16,7 @@ mod live;
 mod load;
 mod manual;
 mod native;
+mod nearby;
 mod outline;
 mod problem;
 mod run;

@@ -6,7 +6,9 @@
 use super::{
     listing::{Found, Stamp, list},
     live::Scripts,
+    nearby::Nearby,
 };
+use arc_swap::ArcSwap;
 use notify::{
     Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
     event::{AccessKind, AccessMode, ModifyKind},
@@ -77,9 +79,10 @@ struct Watch {
     /// Keeps the channel open when there is no watcher.
     _sender: SyncSender<Hint>,
     poll: Duration,
-    /// Folders under watch, each with which folder it was.
-    watched: BTreeMap<PathBuf, Option<(u64, u64)>>,
-    stamps: BTreeMap<PathBuf, Stamp>,
+    /// What is under watch; the watcher's own thread asks it what matters.
+    watched: Arc<ArcSwap<Nearby>>,
+    /// Every script and folder, and what can't be one yet, as last looked at.
+    stamps: BTreeMap<PathBuf, Option<Stamp>>,
     /// Files whose writers are not done, as far as we were told.
     writing: BTreeSet<PathBuf>,
 }
@@ -87,18 +90,19 @@ struct Watch {
 impl Watch {
     fn new(roots: Vec<PathBuf>, watching: &Watching) -> Self {
         let (sender, hints) = sync_channel(WAITING_MAX);
-        let watcher = if watching.notified { watcher(sender.clone()) } else { None };
+        let watched = Arc::<ArcSwap<Nearby>>::default();
+        let watcher = if watching.notified { watcher(sender.clone(), watched.clone()) } else { None };
         let mut watch = Self {
             roots,
             poll: if watcher.is_some() { POLL_BESIDE } else { watching.poll },
             watcher,
             hints,
             _sender: sender,
-            watched: BTreeMap::new(),
+            watched,
             stamps: BTreeMap::new(),
             writing: BTreeSet::new(),
         };
-        watch.stamps = watch.stamps_now();
+        watch.stamps = watch.walk();
         watch
     }
 
@@ -109,11 +113,13 @@ impl Watch {
         loop {
             {
                 let Some(scripts) = scripts.upgrade() else { return };
-                let stamps = self.stamps_now();
-                if (look || stamps != self.stamps) && !self.emptied(&stamps) {
-                    self.stamps = stamps;
-                    scripts.look(false);
-                    self.arm();
+                if look || self.differs() {
+                    let stamps = self.walk();
+                    if !self.emptied(&stamps) {
+                        self.stamps = stamps;
+                        scripts.look(false);
+                        self.arm();
+                    }
                 }
             }
             look = match self.hints.recv_timeout(self.poll) {
@@ -156,45 +162,44 @@ impl Watch {
         }
     }
 
+    /// Whether anything is not as it was. One call to the system a file, for this runs for ever: a new or gone name
+    /// shows in its folder's time, a turned link in what it leads to.
+    fn differs(&self) -> bool {
+        self.stamps.iter().any(|(path, stamp)| Stamp::at(path) != *stamp)
+    }
+
+    fn walk(&self) -> BTreeMap<PathBuf, Option<Stamp>> {
+        let paths = list(&self.roots).into_iter().map(|found| match found {
+            Found::Script(script) => script.path,
+            Found::Folder(path) | Found::Odd(path, _) => path,
+        });
+        paths.map(|path| (Stamp::at(&path), path)).map(|(stamp, path)| (path, stamp)).collect()
+    }
+
     /// Whether a script stands empty because its writer is in the middle of replacing what was there.
-    fn emptied(&self, stamps: &BTreeMap<PathBuf, Stamp>) -> bool {
-        let emptied = |path: &PathBuf, stamp: &Stamp| {
-            stamp.bytes == 0 && self.stamps.get(path).is_some_and(|before| before.bytes > 0)
-        };
-        stamps.iter().any(|(path, stamp)| emptied(path, stamp) && self.is_being_written(path))
+    fn emptied(&self, stamps: &BTreeMap<PathBuf, Option<Stamp>>) -> bool {
+        let bytes = |stamp: Option<&Option<Stamp>>| stamp.and_then(Option::as_ref).map(|stamp| stamp.bytes);
+        let emptied = |path| bytes(stamps.get(path)) == Some(0) && bytes(self.stamps.get(path)) > Some(0);
+        stamps.keys().any(|path| emptied(path) && self.is_being_written(path))
     }
 
     fn is_being_written(&self, path: &Path) -> bool {
         self.writing.iter().any(|one| one.file_name() == path.file_name())
     }
 
-    fn stamps_now(&self) -> BTreeMap<PathBuf, Stamp> {
-        let found = list(&self.roots).into_iter().filter_map(|found| match found {
-            Found::Script(script) => Some((script.path, script.stamp)),
-            Found::Folder(_) | Found::Odd(..) => None,
-        });
-        found.collect()
-    }
-
     /// Watches the folders that matter now: new ones, and those that are other folders under an old name.
     fn arm(&mut self) {
         let Some(watcher) = &mut self.watcher else { return };
-        let wanted = folders(&self.roots);
-        for (path, identity) in &self.watched {
-            if wanted.get(path) != Some(identity) {
-                let _ = watcher.unwatch(path); // it may be gone already
-            }
+        let (old, mut wanted) = (self.watched.load_full(), Nearby::of(&self.roots));
+        for (path, _) in old.folders.iter().filter(|(path, folder)| !wanted.is_same(path, folder)) {
+            let _ = watcher.unwatch(path); // it may be gone already
         }
-        let mut failed = false;
-        let old = std::mem::take(&mut self.watched);
-        for (path, identity) in wanted {
-            let same = old.get(&path) == Some(&identity);
-            if same || watcher.watch(&path, RecursiveMode::NonRecursive).is_ok() {
-                self.watched.insert(path, identity);
-            } else {
-                failed = true;
-            }
-        }
+        let before = wanted.folders.len();
+        wanted.folders.retain(|path, folder| {
+            old.is_same(path, folder) || watcher.watch(path, RecursiveMode::NonRecursive).is_ok()
+        });
+        let failed = wanted.folders.len() < before;
+        self.watched.store(Arc::new(wanted));
         let poll = if failed { POLL_ALONE } else { POLL_BESIDE };
         if failed && self.poll != poll {
             tracing::warn!("some script folders can't be watched: looking at them every second instead");
@@ -204,13 +209,16 @@ impl Watch {
 }
 
 /// The system's notifications, turned into hints.
-fn watcher(sender: SyncSender<Hint>) -> Option<RecommendedWatcher> {
+fn watcher(sender: SyncSender<Hint>, watched: Arc<ArcSwap<Nearby>>) -> Option<RecommendedWatcher> {
     let send = move |hint: Hint| match sender.try_send(hint) {
         // When it is full, we are about to look at everything.
         Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
     };
     let made = notify::recommended_watcher(move |event: notify::Result<Event>| {
         let Ok(event) = event else { return send(Hint::Other) };
+        if !event.need_rescan() && !event.paths.iter().any(|path| watched.load().matters(path)) {
+            return; // a root's parent may be busy with what is none of ours
+        }
         let path = event.paths.first().cloned().unwrap_or_default();
         match event.kind {
             EventKind::Access(AccessKind::Close(AccessMode::Write)) => send(Hint::Written(path)),
@@ -226,33 +234,4 @@ fn watcher(sender: SyncSender<Hint>) -> Option<RecommendedWatcher> {
             None
         }
     }
-}
-
-/// The folders whose changes matter, with which folder each is: roots, their parents, where they really are,
-/// folders below, and the folders links lead to.
-fn folders(roots: &[PathBuf]) -> BTreeMap<PathBuf, Option<(u64, u64)>> {
-    let mut folders = BTreeSet::new();
-    for root in roots {
-        let here = if root.is_dir() { Some(root.as_path()) } else { root.parent() };
-        let parent = if root.parent() == Some(Path::new("")) { Some(Path::new(".")) } else { root.parent() };
-        folders.extend(here.filter(|here| here.is_dir()).map(Path::to_owned));
-        folders.extend(parent.map(Path::to_owned));
-        if let Ok(real) = root.canonicalize() {
-            folders.extend(real.parent().map(Path::to_owned));
-        }
-    }
-    for found in list(roots) {
-        match found {
-            Found::Folder(path) => {
-                folders.extend(path.canonicalize().ok());
-                folders.insert(path);
-            }
-            Found::Script(script) => {
-                folders.extend(script.path.canonicalize().ok().and_then(|real| Some(real.parent()?.to_owned())));
-            }
-            Found::Odd(..) => {}
-        }
-    }
-    let identity = |path: &Path| std::fs::metadata(path).ok().map(|found| Stamp::of(&found).identity());
-    folders.into_iter().map(|path| (identity(&path), path)).map(|(identity, path)| (path, identity)).collect()
 }
