@@ -3,8 +3,8 @@
 mod parts;
 
 use parts::{
-    copy_scripts, journal,
-    program::{Program, infralogs, run, stdout},
+    copy_scripts, free_port, journal,
+    program::{Program, agent, infralogs, run, stdout},
 };
 use std::{fs, path::Path};
 
@@ -35,6 +35,34 @@ fn a_journal_is_read_and_nothing_is_written() {
     assert_eq!(matched(&said) as u64, ENTRIES / 10, "{said}");
     let after: Vec<_> = list().collect();
     assert_eq!(before, after, "nothing was written");
+}
+
+#[test]
+fn a_live_agent_is_read_with_its_token_and_keeps_no_mark() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = machine(folder.path());
+    fs::write(folder.path().join("token"), "dry-run-token-1\n").expect("a token");
+    fs::write(folder.path().join("wrong"), "another-token-22\n").expect("a token");
+    let listen = format!("127.0.0.1:{}", free_port());
+    let args = ["--journal", &files, "--listen", &listen, "--token-file", "token"];
+    let mut running = Program::start(&agent(), &args, folder.path());
+    running.wait_for(&listen);
+    let url = format!("http://{listen}");
+    let ask = |since, token| {
+        let args =
+            ["dry-run", "failed_ssh", "--agent", &url, "--token-file", token, "--since", since, "--output", "json"];
+        run(&args, folder.path())
+    };
+    for _ in 0..2 {
+        let said = stdout(ask(SINCE, "token"));
+        assert_eq!(matched(&said) as u64, ENTRIES / 10, "the same entries each time: {said}");
+    }
+    // Entry n is at 1,790,000,000 s + n / 4 s: the second half of them.
+    assert_eq!(matched(&stdout(ask("2026-09-21T14:13:46Z", "token"))) as u64, ENTRIES / 20);
+    let refused = ask(SINCE, "wrong");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("token") && !said.contains("another-token-22"), "{said}");
 }
 
 #[test]

@@ -24,16 +24,17 @@ fn json_lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
-/// Every sample in tests/samples gives a parser that loads and, unedited, takes at least 95 % of its lines.
+/// Every sample gives a parser that loads and, unedited, takes at least 95 % of its lines.
 #[test]
 fn a_guessed_parser_takes_its_sample() {
     let folder = tempfile::tempdir().expect("a folder");
     let samples = repository().join("core/cli/tests/samples");
+    let list =
+        |kind| fs::read_dir(samples.join(kind)).expect("samples").flatten().map(move |entry| (kind, entry.path()));
     let mut formats = 0;
-    for sample in fs::read_dir(samples).expect("samples").flatten() {
-        let path = sample.path();
+    for (kind, path) in list("captured").chain(list("generated")) {
         let name = path.file_stem().and_then(|name| name.to_str()).expect("a name").to_owned();
-        let script = folder.path().join(format!("{name}.rhai"));
+        let script = folder.path().join(format!("{kind}_{name}.rhai"));
         let (script, input) = (script.to_str().expect("a path"), path.to_str().expect("a path"));
         let done = run(&["new", "parser", &name, "--from-sample", input, "--out", script], folder.path());
         assert!(done.status.success(), "{name}: {}", stderr(&done));
@@ -43,7 +44,7 @@ fn a_guessed_parser_takes_its_sample() {
         assert!(matched * 100 >= records.len() * 95, "{name}: {matched} of {}", records.len());
         let columns = records.iter().find_map(|record| record["row"].as_object()).expect("a row").len();
         assert!(columns >= 2, "{name}: one column is no parser");
-        formats += 1;
+        formats += u32::from(kind == "captured");
         let again = run(&["new", "parser", &name, "--from-sample", input, "--out", script], folder.path());
         assert_eq!(again.status.code(), Some(2), "a script that is there stays");
     }
@@ -133,6 +134,9 @@ fn multi_line_records_are_joined() {
     assert_eq!(records.len(), 2, "{records:?}");
     assert_eq!(records[1]["line"], 4);
     assert!(records[0]["row"]["text"].as_str().is_some_and(|text| text.ends_with("at d.e(F.java:2)")), "{records:?}");
+    let explained = stdout(run_with_input(&[&args[..6], &["--explain"]].concat(), folder.path(), input));
+    let joined = "java line 1: 2026-01-01 ERROR it broke\\n  at a.b(C.java:1)\\n  at d.e(F.java:2)";
+    assert!(explained.contains(joined), "{explained}");
 }
 
 #[test]

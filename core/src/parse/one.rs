@@ -29,6 +29,13 @@ impl Parser {
         self.run_on(entry, now, false)
     }
 
+    /// Runs on one record of this entry, as [`Parser::records`] gives it.
+    pub fn run_record(&self, text: &str, entry: &Entry<'_>, now: Time) -> Outcome {
+        let mut found = Found::default();
+        self.program.wanted.find(entry, &mut found);
+        self.run_text_of(text, entry, &found, now, false)
+    }
+
     /// Runs on every entry of a file; where lines are joined, on what they make. Gives the number of each record's
     /// first entry and what became of it. Without `select` it runs as if `.from` wanted every entry.
     pub fn run_file(self: &Arc<Self>, entries: &Entries, select: bool, now: Time) -> Vec<(usize, Outcome)> {
@@ -36,14 +43,8 @@ impl Parser {
             let run = |(index, entry): (usize, Entry<'_>)| (index, self.run_on(&entry, now, select));
             return entries.iter().enumerate().map(run).collect();
         }
-        let records = super::plan::joined(self, entries, select, now);
-        let run = |(first, text): &(usize, String)| {
-            let mut found = Found::default();
-            let entry = entries.get(*first);
-            self.program.wanted.find(&entry, &mut found);
-            (*first, self.run_text_of(text, &entry, &found, now, false))
-        };
-        records.iter().map(run).collect()
+        let records = self.records(entries, select, now);
+        records.iter().map(|(first, text)| (*first, self.run_record(text, &entries.get(*first), now))).collect()
     }
 
     /// Runs on a text as if it were the input of an entry that `.from` wants.

@@ -4,10 +4,16 @@ use super::{
     Parser,
     compile::Action,
     entry_fields::Found,
+    plan,
     record::{Of, Verdict, Work},
     spec::Extractor,
 };
-use crate::{entry::Entry, expr::slots::Slot, time::Time, value::Value};
+use crate::{
+    entry::{Entries, Entry},
+    expr::slots::Slot,
+    time::Time,
+    value::Value,
+};
 use std::{
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
@@ -41,12 +47,27 @@ pub enum Ended {
 type Fields = Vec<Value<'static>>;
 
 impl Parser {
-    /// Runs on one entry, stage by stage, as if `.from` wanted it.
-    pub fn trace(&self, entry: &Entry<'_>, now: Time) -> Vec<Stage> {
+    /// Every record of a file that `.from` wants (without `select`, every one): the number of its first entry and its
+    /// text, of several lines where lines are joined.
+    pub fn records(self: &Arc<Self>, entries: &Entries, select: bool, now: Time) -> Vec<(usize, String)> {
+        if self.program.lines.is_some() {
+            return plan::joined(self, entries, select, now);
+        }
+        let wanted = |(nth, entry): (usize, Entry<'_>)| {
+            let mut found = Found::default();
+            self.program.wanted.find(&entry, &mut found);
+            let of = Of { entry: &entry, found: &found, reads: &self.program.reads };
+            let text = String::from_utf8_lossy(of.reads.input.bytes(&found).unwrap_or_default()).into_owned();
+            (!select || self.selects(of, &mut Work::new(&self.program, now))).then_some((nth, text))
+        };
+        entries.iter().enumerate().filter_map(wanted).collect()
+    }
+
+    /// Runs on one record of this entry, stage by stage, as if `.from` wanted it.
+    pub fn trace(&self, text: &str, entry: &Entry<'_>, now: Time) -> Vec<Stage> {
         let mut found = Found::default();
         self.program.wanted.find(entry, &mut found);
         let of = Of { entry, found: &found, reads: &self.program.reads };
-        let text = String::from_utf8_lossy(of.reads.input.bytes(&found).unwrap_or_default());
         let mut work = Work::new(&self.program, now);
         let mut stages = Vec::new();
         let (wanted, took) = timed(|| self.selects(of, &mut work));
@@ -54,7 +75,7 @@ impl Parser {
             let ended = (!wanted).then_some(Ended::Dropped);
             stages.push(Stage { name: format!("from({from})"), ended, changed: Vec::new(), took });
         }
-        if !self.trace_extractors(&text, of, &mut work, &mut stages) {
+        if !self.trace_extractors(text, of, &mut work, &mut stages) {
             return stages;
         }
         self.load(of, &mut work);

@@ -88,7 +88,7 @@ mod tests {
         let place = tempfile::tempdir().expect("a folder");
         let root = place.path().join("scripts");
         std::fs::create_dir_all(root.join("lib")).expect("a folder");
-        let near = Nearby::of(&[root.clone()]);
+        let near = Nearby::of(std::slice::from_ref(&root));
         for ours in ["", "a.rhai", "lib", "lib/names.rhai", "..data"] {
             assert!(near.matters(&root.join(ours)), "{ours}");
         }

@@ -136,8 +136,10 @@ fn damaged_lines_are_read_or_refused() {
             assert_eq!(rows.map_or(0, |rows| rows.rows.len()) as u64, counts.matched, "{}", parser.spec.name);
         }
         assert_eq!(parsed.quarantined.len() as u64, quarantined);
-        for entry in batch.iter().take(10) {
-            plan.parsers.iter().for_each(|parser| drop(parser.trace(&entry, NOW)));
+        for parser in &plan.parsers {
+            for (first, text) in parser.records(&batch, true, NOW).iter().take(10) {
+                parser.trace(text, &batch.get(*first), NOW);
+            }
         }
     }
 }

@@ -113,7 +113,7 @@ fn a_trace_tells_what_each_stage_did() {
     let mut traced = with(vec![pattern("a {x:int}"), pattern("{x:int} b")]);
     traced.steps = vec![set("y", Expr::int(2)), Step::Drop(is("host", "h")), set("z", Expr::int(3))];
     let batch = entries(&[&[("MESSAGE", b"7 b"), ("_HOSTNAME", b"h")]]);
-    let stages = compiled(traced).trace(&batch.get(0), NOW);
+    let stages = compiled(traced).trace("7 b", &batch.get(0), NOW);
     let line = |stage: &Stage| {
         let changed: Vec<String> =
             stage.changed.iter().map(|(name, value)| format!("{name}={}", show(value))).collect();

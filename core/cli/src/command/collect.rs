@@ -49,6 +49,9 @@ impl Args {
             return Ok(ExitCode::SUCCESS);
         }
         let stop = stop::on_signal()?;
+        let first = scripts.current();
+        let (schedules, parsers) = (first.schedules.len(), first.parsers.len());
+        tracing::info!(schedules, parsers, scripts = %first.hash, "collecting into {}", store.name());
         scripts::follow(&scripts, Some(store));
         let listen = self.listen.as_deref();
         let ops = crate::ops::serve(listen, &scripts, &collector.status, keys.watches(), stop.clone()).await?;

@@ -3,7 +3,6 @@
 use super::{Sample, show::row_object};
 use crate::output::{self, Output};
 use infralogs_core::{
-    fields,
     parse::{Ended, Outcome, Parser, Stage},
     time::Time,
     value::Value,
@@ -34,24 +33,18 @@ pub fn show(parsers: &[&Arc<Parser>], sample: &Sample, how: Output, now: Time) -
     for parser in parsers {
         let mut costs: Vec<Cost> = Vec::new();
         let mut shown = 0;
-        for (nth, entry) in sample.read.entries.iter().enumerate().take(MEASURED_MAX) {
-            if sample.select && parser.run(&entry, now) == Outcome::Unselected {
-                continue;
-            }
-            let stages = parser.trace(&entry, now);
+        for (first, text) in parser.records(&sample.read.entries, sample.select, now).iter().take(MEASURED_MAX) {
+            let entry = sample.read.entries.get(*first);
+            let stages = parser.trace(text, &entry, now);
             count(&mut costs, &stages);
-            let line = sample.read.lines.get(nth).copied().unwrap_or(0);
+            let line = sample.read.lines.get(*first).copied().unwrap_or(0);
             match how {
                 Output::Json => writeln!(out, "{}", object(parser, line, &stages))?,
                 _ if shown < RECORDS_MAX => {
                     shown += 1;
-                    let text = match fields::read(&entry, &parser.spec.input) {
-                        Value::Text(text) => text.into_owned(),
-                        _ => String::new(),
-                    };
                     writeln!(out, "{} line {line}: {}", parser.spec.name, text.escape_debug())?;
                     stages.iter().try_for_each(|stage| write_stage(&mut out, stage))?;
-                    if let Outcome::Matched(row) = parser.run_selected(&entry, now) {
+                    if let Outcome::Matched(row) = parser.run_record(text, &entry, now) {
                         let row = row_object(&parser.table, &row);
                         writeln!(out, "  → {} {}", parser.table.name, serde_json::Value::from(row))?;
                     }

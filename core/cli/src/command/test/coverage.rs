@@ -7,7 +7,7 @@ use infralogs_core::{
     parse::{Ended, Outcome, Parser, spec::Step},
     time::Time,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Points of one parser in order, and whether each was reached.
 pub struct Coverage {
@@ -70,7 +70,7 @@ impl Coverage {
     }
 
     /// Counts what the examples of the script reach.
-    pub fn examples(&mut self, parser: &Parser, now: Time) {
+    pub fn examples(&mut self, parser: &Arc<Parser>, now: Time) {
         let mut entries = Entries::default();
         for example in &parser.spec.examples {
             let journal = |name: &str| journal_names(name).first().map_or(name.to_owned(), |name| (*name).to_owned());
@@ -84,9 +84,10 @@ impl Coverage {
     }
 
     /// Counts what these entries reach.
-    pub fn entries(&mut self, parser: &Parser, entries: &Entries, now: Time) {
-        for entry in entries.iter() {
-            let stages = parser.trace(&entry, now);
+    pub fn entries(&mut self, parser: &Arc<Parser>, entries: &Entries, now: Time) {
+        for (first, text) in parser.records(entries, false, now) {
+            let entry = entries.get(first);
+            let stages = parser.trace(&text, &entry, now);
             let stages = stages.get(usize::from(parser.spec.from.is_some())..).unwrap_or_default();
             let tried = stages.iter().take(parser.spec.extractors.len());
             let fits = tried.clone().position(|stage| stage.ended.is_none());
@@ -113,7 +114,7 @@ impl Coverage {
                     Step::Map { .. } => self.reach(&format!("step {nth}: the closure")),
                 }
             }
-            if let Outcome::Matched(row) = parser.run_selected(&entry, now) {
+            if let Outcome::Matched(row) = parser.run_record(&text, &entry, now) {
                 for (column, _) in parser.table.columns.iter().zip(&row).filter(|(_, value)| !value.is_missing()) {
                     self.reach(&format!("column {}", column.name));
                 }
