@@ -41,11 +41,6 @@ impl Program {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Its process.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Waits until it printed this.
     pub fn wait_for(&mut self, words: &str) {
         wait_for(&format!("`{words}`; it said:\n{}", self.said()), || {
