@@ -36,7 +36,7 @@ fn load(root: &TempDir, body: &str, native: bool) -> Option<Arc<Definitions>> {
 }
 
 fn is_native(definitions: &Definitions) -> bool {
-    let stages = definitions.parser("p").expect("parser p").trace(&messages(&["a=1 ;"]).get(0), NOW);
+    let stages = definitions.parser("p").expect("parser p").trace("a=1 ;", &messages(&["a=1 ;"]).get(0), NOW);
     stages.iter().any(|stage| stage.name == "map(|r| …) native")
 }
 
