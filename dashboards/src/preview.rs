@@ -20,6 +20,9 @@ use std::{
 /// How many records there are.
 const RECORDS: usize = 120;
 
+/// How many deploys there were.
+const DEPLOYS: usize = 2;
+
 /// Messages that a fleet might write.
 const MESSAGES: [&str; 8] = [
     "upstream timed out (110: Connection timed out) while reading response header",
@@ -74,8 +77,11 @@ impl Preview {
         let keys: Vec<Key> = per.iter().cloned().map(Key::Field).collect();
         let combined = if per.is_empty() { vec![Vec::new(); RECORDS] } else { combinations(&keys, table, None) };
         let length = frame.window.to.0 - frame.window.from.0.max(frame.window.to.0 - 86_400_000_000);
-        for (row, own) in combined.iter().take(limit).enumerate() {
-            let time = frame.window.to.0 - length / 200 * row as i64 - 1_000_000;
+        let (most, part) = if table.name == "deploys" { (DEPLOYS, 4) } else { (RECORDS, 200) };
+        let most = if per.is_empty() { most } else { combined.len() };
+        for (row, own) in combined.iter().take(limit.min(most)).enumerate() {
+            let time =
+                frame.window.to.0 - length / part * row as i64 - length / 400 - if part == 4 { length / 9 } else { 0 };
             let cells: Vec<Value<'_>> = all
                 .iter()
                 .map(|name| match per.iter().position(|key| key == name) {
@@ -184,6 +190,11 @@ fn words(column: &str) -> &'static [&'static str] {
         "mount" => &["/", "/var", "/home"],
         "user" => &["root", "admin", "deploy", "oracle"],
         "ip" => &["203.0.113.9", "198.51.100.7", "192.0.2.44"],
+        "note" => &["deploy 1.4.2", "deploy 1.4.1"],
+        "version" => &["1.4.2", "1.4.1"],
+        "parser" => &["nginx_access", "failed_ssh", "storage"],
+        "reason" => &["`12x` is no whole number", "the closure ran too long"],
+        "last_error" => &[""],
         _ => &["one", "two", "three"],
     }
 }
@@ -199,6 +210,7 @@ fn cell(name: &str, kind: ColumnType, time: i64, row: usize) -> Value<'static> {
             Value::text(words[(dice * 1_000.0) as usize % words.len()])
         }
         (_, ColumnType::Time) => Value::Int(time),
+        ("total_bytes", _) => Value::Int(90_000_000_000),
         (_, ColumnType::Bytes) => Value::Int((dice * 60e9) as i64),
         (_, ColumnType::Int | ColumnType::Duration) => Value::Int((dice * 90.0) as i64),
         (_, ColumnType::Float) => Value::Float(dice * 60.0),

@@ -103,7 +103,12 @@ fn half(number: f64) -> Option<f32> {
     }
     let near = (number as f32).to_bits();
     let rounded = |bits: u32| f32::from_bits((near + (1 << bits) / 2) & !((1 << bits) - 1));
-    BITS_LEFT_OUT.into_iter().map(rounded).find(|half| figures(f64::from(*half)) == number)
+    // Not half-way to the next figure either: some round that up, some to even.
+    let shows = |half: &f32| {
+        let exact = f64::from(*half);
+        figures(exact) == number && figures(exact + (exact - number) * 0.05) == number
+    };
+    BITS_LEFT_OUT.into_iter().map(rounded).find(shows)
 }
 
 /// A number, also one that JSON can't say.

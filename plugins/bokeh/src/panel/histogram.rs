@@ -191,7 +191,7 @@ fn percentile(page: &Page<'_>, id: &str, bins: &Bins, name: &str, share: f64) ->
 
 /// Every bin's edge, or as many as find room.
 fn edges_axis(page: &Page<'_>, id: &str, bins: &Bins, unit: &Unit) -> Model {
-    const LABELS_MAX: usize = 9;
+    const LABELS_MAX: usize = 6;
     let every = bins.edges.len().div_ceil(LABELS_MAX).max(1);
     let label = |(at, edge): (usize, &f64)| if at % every == 0 { unit::text(unit, *edge) } else { String::new() };
     let names: Vec<String> = bins.edges.iter().enumerate().map(label).collect();

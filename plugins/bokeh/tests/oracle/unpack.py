@@ -31,8 +31,14 @@ def differences(lists, packed):
 def same(column, other):
     """Whether two columns show the same."""
     if isinstance(other, np.ndarray):
-        return len(column) == len(other) and np.allclose(np.array(column, float), other, rtol=1e-6, atol=0, equal_nan=True)
+        return len(column) == len(other) and all(map(shows_the_same, column, other))
     return other is not None and repr(list(column)) == repr(list(other))
+
+
+def shows_the_same(number, other):
+    """Whole numbers are the same; of others six figures are."""
+    number, other = float(number), float(other)
+    return number == other if number.is_integer() else f"{number:.6g}" == f"{other:.6g}"
 
 
 files = sys.argv[1:]
