@@ -107,6 +107,14 @@ fn a_dry_run_explains_compares_and_groups() {
     for part in ["+ ip = \"203.0.113.9\"", "does not fit", ".set(\"invalid\"", "each"] {
         assert!(explained.contains(part), "{part}: {explained}");
     }
+    let closures = "parser(\"c\").map(|r| { r.a = 1; }, #{ a: \"int\" }).map(|r| { r.b = 8 / r.a; for n in 0..2 {} }, #{ b: \"int\" });";
+    fs::write(folder.path().join("c.rhai"), closures).expect("a script");
+    let args_c = ["dry-run", "c.rhai", "--input", "-", "--format", "text", "--explain"];
+    let costs = stdout(run_with_input(&args_c, folder.path(), &input));
+    assert!(
+        costs.contains("1 of 2 native") && costs.contains("2 of 2 interpreted"),
+        "each closure's own cost: {costs}"
+    );
     let all = run_with_input(&["dry-run", "--input", "-", "--format", "text"], folder.path(), &input);
     let said = stderr(&all);
     assert!(!said.contains("2 × line"), "critical_logs takes every line: {said}");

@@ -124,7 +124,13 @@ impl Parser {
             Some(Step::Keep(condition)) => format!("keep({condition})"),
             Some(Step::Drop(condition)) => format!("drop({condition})"),
             Some(Step::Set { name, to, .. }) => format!("set(\"{name}\", {to})"),
-            Some(Step::Map { .. }) => "map(|r| …)".into(),
+            Some(Step::Map { .. }) => {
+                let closures = |steps: &[Step]| steps.iter().filter(|step| matches!(step, Step::Map { .. })).count();
+                let all = closures(&self.spec.steps);
+                let of =
+                    if all > 1 { format!(" {} of {all}", closures(&self.spec.steps[..=nth])) } else { String::new() };
+                format!("map(|r| …){of}")
+            }
             None => "no step".into(),
         }
     }

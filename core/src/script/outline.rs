@@ -176,7 +176,9 @@ impl Body {
     fn of(ast: &AST, name: &str, params: &[ImmutableString]) -> Self {
         let mut body = Self { params: params.iter().map(ToString::to_string).collect(), ..Self::default() };
         let mut assigned = BTreeSet::new();
-        let alone = ast.clone_functions_only_filtered(|_, _, _, own, _| own == name);
+        // Rhai 1.27's `clone_functions_only_filtered` keeps every function.
+        let mut alone = ast.clone_functions_only();
+        alone.retain_functions(|_, _, own, _| own == name);
         alone.walk(&mut |path| {
             if let [ASTNode::Stmt(statement)] = path {
                 body.statements.push((*statement).clone());

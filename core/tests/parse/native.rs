@@ -217,3 +217,25 @@ fn what_native_code_does_not_know_is_interpreted() {
         script::load(&[root.path().to_owned()]).unwrap_or_else(|rejected| panic!("{}", rejected.draw(false)));
     assert!(!is_native(&definitions));
 }
+
+/// Each closure of a script is itself, whatever stands beside it.
+#[test]
+fn closures_beside_each_other() {
+    let root = tempdir().expect("a folder");
+    let script = r#"
+        parser("p").pattern("{a:int}").map(|r| { r.a = r.a + 1; }).map(|r| { r.a = r.a * 10; })
+            .map(|r| { for n in 0..2 { r.a += 1; } }).into("p");
+    "#;
+    fs::write(root.path().join("p.rhai"), script).expect("a script is written");
+    let definitions = script::load(&[root.path().to_owned()]).expect("it loads");
+    let stages = definitions.parser("p").expect("parser p").trace("4", &messages(&["4"]).get(0), NOW);
+    let told: Vec<String> = stages.iter().map(|stage| format!("{} {:?}", stage.name, stage.changed)).collect();
+    assert_eq!(
+        told[1..],
+        [
+            r#"map(|r| …) 1 of 3 native [("a", Int(5))]"#,
+            r#"map(|r| …) 2 of 3 native [("a", Int(50))]"#,
+            r#"map(|r| …) 3 of 3 interpreted [("a", Int(52))]"#,
+        ]
+    );
+}
