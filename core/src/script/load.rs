@@ -52,7 +52,7 @@ fn load_here(sources: &Sources) -> Result<Arc<Definitions>, Rejected> {
     drafts.problems.append(&mut libraries.problems);
     let hash = sources.hash();
     let files = sources.files.iter().map(|file| (file.path.clone(), file.hash.to_string())).collect();
-    match check::assemble(drafts, atlas) {
+    match check::assemble(drafts, atlas, &sources.files) {
         Ok(definitions) => Ok(Arc::new(Definitions { hash, files, ..definitions })),
         Err(problems) => Err(Rejected::new(hash, problems)),
     }

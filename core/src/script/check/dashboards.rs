@@ -22,7 +22,7 @@ use crate::{
 };
 use std::{collections::BTreeMap, sync::Arc};
 
-pub(super) fn check(check: &mut Check, drafts: &[Shared<DashboardDraft>]) -> Vec<Arc<Dashboard>> {
+pub(super) fn check(check: &mut Check<'_>, drafts: &[Shared<DashboardDraft>]) -> Vec<Arc<Dashboard>> {
     let mut seen = BTreeMap::new();
     let mut dashboards = Vec::with_capacity(drafts.len());
     for draft in drafts {
@@ -49,7 +49,7 @@ pub(super) fn check(check: &mut Check, drafts: &[Shared<DashboardDraft>]) -> Vec
     dashboards
 }
 
-fn titles(check: &mut Check, draft: &DashboardDraft) {
+fn titles(check: &mut Check<'_>, draft: &DashboardDraft) {
     let mut titles: BTreeMap<String, Place> = BTreeMap::new();
     for panel in draft.rows.iter().flatten() {
         check.once("panel", &panel.panel.title, &mut titles, &panel.at);
@@ -67,7 +67,7 @@ fn titles(check: &mut Check, draft: &DashboardDraft) {
     }
 }
 
-fn picks(check: &mut Check, draft: &DashboardDraft) {
+fn picks(check: &mut Check<'_>, draft: &DashboardDraft) {
     for (name, at) in &draft.picks {
         let queries = draft.rows.iter().flatten().filter_map(|panel| panel.query.as_ref());
         let tables: Vec<_> = queries.filter_map(|query| check.table(&query.table)).collect();
@@ -79,7 +79,7 @@ fn picks(check: &mut Check, draft: &DashboardDraft) {
     }
 }
 
-fn mark(check: &mut Check, draft: &MarkDraft) -> Mark {
+fn mark(check: &mut Check<'_>, draft: &MarkDraft) -> Mark {
     if queries::check(check, &draft.query) {
         for part in draft.label.split("${").skip(1) {
             let name = part.split('}').next().unwrap_or_default();
@@ -96,7 +96,7 @@ fn mark(check: &mut Check, draft: &MarkDraft) -> Mark {
     Mark { query: draft.query.query(), label: draft.label.clone() }
 }
 
-fn panel(check: &mut Check, draft: &PanelDraft) -> Panel {
+fn panel(check: &mut Check<'_>, draft: &PanelDraft) -> Panel {
     let mut panel = draft.panel.clone();
     if let Some(query) = &draft.query {
         if queries::check(check, query) {
@@ -113,7 +113,7 @@ fn panel(check: &mut Check, draft: &PanelDraft) -> Panel {
 }
 
 /// Whether what a panel asks can be drawn the way it draws.
-fn shape(check: &mut Check, draft: &PanelDraft, query: &QueryDraft) {
+fn shape(check: &mut Check<'_>, draft: &PanelDraft, query: &QueryDraft) {
     let keys = query.by.len();
     let (what, help) = match draft.panel.kind {
         PanelKind::Stat { .. } if !query.counts() => {
@@ -161,7 +161,7 @@ fn shape(check: &mut Check, draft: &PanelDraft, query: &QueryDraft) {
 }
 
 /// Small charts need a key to tell them apart by.
-fn each(check: &mut Check, draft: &PanelDraft, query: &QueryDraft) {
+fn each(check: &mut Check<'_>, draft: &PanelDraft, query: &QueryDraft) {
     let (Some(key), Some(at)) = (&draft.panel.each, &draft.each_at) else { return };
     if !query.by.iter().any(|by| by.name() == &**key) {
         let help = hint(key, "it counts by", query.by.iter().map(Key::name));
@@ -187,7 +187,7 @@ fn bins(panel: &mut Panel) {
 }
 
 /// A tint reads columns of its table's rows.
-fn tint(check: &mut Check, draft: &PanelDraft, query: &QueryDraft) {
+fn tint(check: &mut Check<'_>, draft: &PanelDraft, query: &QueryDraft) {
     let Some(uses) = &draft.tint else { return };
     let Some(table) = check.table(&query.table).cloned() else { return };
     for (name, at) in &uses.reads {

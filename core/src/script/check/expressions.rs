@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Every field of the expression has to be one of an entry.
-pub(super) fn entry_fields(check: &mut Check, expr: &Expr, at: &Place) {
+pub(super) fn entry_fields(check: &mut Check<'_>, expr: &Expr, at: &Place) {
     let mut unknown = Vec::new();
     expr.fields(&mut |name| {
         if !is_entry_field(name) {
@@ -48,7 +48,7 @@ pub(super) fn columns(table: &TableDef) -> Vec<&str> {
 }
 
 /// A comparison that can never hold is surely not what was meant.
-pub(super) fn never(check: &mut Check, expr: &Expr, kind: &dyn Fn(&str) -> Option<ColumnType>, at: &Place) {
+pub(super) fn never(check: &mut Check<'_>, expr: &Expr, kind: &dyn Fn(&str) -> Option<ColumnType>, at: &Place) {
     if let Some(error) = mismatch::find(expr, kind) {
         let word = error.what.split('`').nth(1).unwrap_or_default();
         check.problem(&check.atlas.name_after(word, at), error.what.clone(), error.help.unwrap_or_default());

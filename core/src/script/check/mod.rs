@@ -6,19 +6,26 @@ mod parsers;
 mod queries;
 mod schedules;
 
-use super::{atlas::Atlas, problem::Problem, sheet::Drafts, source::Place};
+use super::{
+    atlas::Atlas,
+    problem::Problem,
+    sheet::Drafts,
+    source::{File, Place},
+};
 use crate::{definitions::Definitions, table::TableDef, tables};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// What is known while everything is checked.
-pub(super) struct Check {
+pub(super) struct Check<'f> {
+    /// Every script that was read.
+    files: &'f [Arc<File>],
     pub atlas: Atlas,
     pub problems: Vec<Problem>,
     /// The parsers' tables so far, with the place of the first parser that writes each.
     pub tables: BTreeMap<String, (TableDef, Place)>,
 }
 
-impl Check {
+impl Check<'_> {
     fn problem(&mut self, place: &Place, what: impl Into<String>, help: impl Into<String>) {
         let (problem, help) = (Problem::at(place, what), help.into());
         self.problems.push(if help.is_empty() { problem } else { problem.help(help) });
@@ -28,6 +35,12 @@ impl Check {
         if !self.problems.iter().any(|problem| problem.file == place.file.shown) {
             self.problem(place, what, help);
         }
+    }
+    /// Whether a script in which something else is wrong speaks of this name: then it is missing because of that.
+    fn follows(&self, name: &str) -> bool {
+        let quoted = format!("\"{name}\"");
+        let wrong = |file: &File| self.problems.iter().any(|problem| problem.file == file.shown);
+        self.files.iter().any(|file| file.text.contains(&quoted) && wrong(file))
     }
     /// A table by name, built in or declared.
     fn table(&self, name: &str) -> Option<&TableDef> {
@@ -66,8 +79,8 @@ impl Check {
 }
 
 /// One generation, or everything wrong with it.
-pub(super) fn assemble(drafts: Drafts, atlas: Atlas) -> Result<Definitions, Vec<Problem>> {
-    let mut check = Check { atlas, problems: drafts.problems, tables: BTreeMap::new() };
+pub(super) fn assemble(drafts: Drafts, atlas: Atlas, files: &[Arc<File>]) -> Result<Definitions, Vec<Problem>> {
+    let mut check = Check { files, atlas, problems: drafts.problems, tables: BTreeMap::new() };
     let parsers = parsers::check(&mut check, &drafts.parsers);
     let schedules = schedules::check(&mut check, &drafts.schedules, &drafts.parsers);
     let rules = schedules::check_rules(&mut check, &drafts.rules);

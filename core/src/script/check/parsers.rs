@@ -18,7 +18,7 @@ use crate::{
 };
 use std::{collections::BTreeMap, sync::Arc};
 
-pub(super) fn check(check: &mut Check, drafts: &[Shared<ParserDraft>]) -> Vec<Arc<Parser>> {
+pub(super) fn check(check: &mut Check<'_>, drafts: &[Shared<ParserDraft>]) -> Vec<Arc<Parser>> {
     let mut seen = BTreeMap::new();
     let mut parsers = Vec::with_capacity(drafts.len());
     for draft in drafts {
@@ -47,7 +47,7 @@ pub(super) fn check(check: &mut Check, drafts: &[Shared<ParserDraft>]) -> Vec<Ar
 }
 
 /// Closures read fields that are there and set fields they said they add.
-fn closures(check: &mut Check, parser: &Parser, draft: &ParserDraft) {
+fn closures(check: &mut Check<'_>, parser: &Parser, draft: &ParserDraft) {
     let known: Vec<Arc<str>> = parser.field_names().map(Arc::from).collect();
     let names = || known.iter().map(|name| &**name);
     for uses in &draft.closures {
@@ -67,7 +67,7 @@ fn closures(check: &mut Check, parser: &Parser, draft: &ParserDraft) {
 }
 
 /// Puts what is wrong with a parser at the word it speaks of, within the part of the declaration it concerns.
-fn flaw(check: &mut Check, draft: &ParserDraft, flaw: &Flaw) {
+fn flaw(check: &mut Check<'_>, draft: &ParserDraft, flaw: &Flaw) {
     let part = match flaw.part {
         Part::From => draft.from_at.as_ref(),
         Part::Extractor(index) => draft.extractors_at.get(index),
@@ -95,7 +95,7 @@ fn word(check: &Check, what: &str, from: &Place) -> Place {
 }
 
 /// Adds a parser's columns to its table; a column another parser gave another type is refused.
-fn merge(check: &mut Check, table: &TableDef, at: &Place) {
+fn merge(check: &mut Check<'_>, table: &TableDef, at: &Place) {
     if tables::built_in(&table.name).is_some() {
         let what = format!("`{}` is a built-in table", table.name);
         check.problem(at, what, "give the parser's table another name: `.into(\"…\")`");

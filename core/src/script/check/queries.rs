@@ -8,9 +8,12 @@ use super::{
 use crate::{suggest::hint, table::Storage, tables};
 
 /// Whether the table and every column a query names exist and have fitting types.
-pub(super) fn check(check: &mut Check, query: &QueryDraft) -> bool {
+pub(super) fn check(check: &mut Check<'_>, query: &QueryDraft) -> bool {
     let before = check.problems.len();
     let Some(table) = check.table(&query.table).cloned() else {
+        if check.follows(&query.table) {
+            return false;
+        }
         let names: Vec<String> =
             tables::all().iter().map(|table| table.name.clone()).chain(check.tables.keys().cloned()).collect();
         let help = hint(&query.table, "tables are", names.iter().map(String::as_str));
@@ -39,7 +42,7 @@ pub(super) fn check(check: &mut Check, query: &QueryDraft) -> bool {
 }
 
 /// An aggregate needs a filter that SQL can say.
-fn residual(check: &mut Check, query: &QueryDraft, filter: &crate::expr::Expr) {
+fn residual(check: &mut Check<'_>, query: &QueryDraft, filter: &crate::expr::Expr) {
     if query.counts() && has_regex(filter) {
         check.problem(
             &query.table_at,

@@ -20,7 +20,7 @@ use crate::{
 use std::{collections::BTreeMap, sync::Arc};
 
 pub(super) fn check(
-    check: &mut Check,
+    check: &mut Check<'_>,
     drafts: &[Shared<ScheduleDraft>],
     parsers: &[Shared<ParserDraft>],
 ) -> Vec<Arc<Schedule>> {
@@ -53,7 +53,7 @@ pub(super) fn check(
 }
 
 /// A closure that adapts reads what there is of a poll, and sets nothing.
-fn reads_of_poll(check: &mut Check, draft: &ScheduleDraft) {
+fn reads_of_poll(check: &mut Check<'_>, draft: &ScheduleDraft) {
     for (name, at) in draft.adapt.iter().flat_map(|uses| &uses.reads) {
         if !AdaptClosure::READS.contains(&&**name) {
             let help = hint(name, "a poll has", AdaptClosure::READS);
@@ -66,7 +66,7 @@ fn reads_of_poll(check: &mut Check, draft: &ScheduleDraft) {
 }
 
 /// A target belongs to one schedule.
-fn claim(check: &mut Check, draft: &ScheduleDraft, claimed: &mut BTreeMap<String, Place>) {
+fn claim(check: &mut Check<'_>, draft: &ScheduleDraft, claimed: &mut BTreeMap<String, Place>) {
     let at = draft.targets_at.as_ref().unwrap_or(&draft.at);
     match &draft.schedule.targets {
         Targets::Inventory(name) => drop(check.once_by("inventory", name, "polled", claimed, at)),
@@ -83,7 +83,7 @@ fn claim(check: &mut Check, draft: &ScheduleDraft, claimed: &mut BTreeMap<String
     }
 }
 
-impl Check {
+impl Check<'_> {
     fn once_by(&mut self, what: &str, name: &str, done: &str, seen: &mut BTreeMap<String, Place>, at: &Place) -> bool {
         let key = format!("{what} {name}");
         if let Some(first) = seen.get(&key) {
@@ -96,7 +96,7 @@ impl Check {
     }
 }
 
-pub(super) fn check_rules(check: &mut Check, drafts: &[Shared<RuleDraft>]) -> Vec<Arc<Rule>> {
+pub(super) fn check_rules(check: &mut Check<'_>, drafts: &[Shared<RuleDraft>]) -> Vec<Arc<Rule>> {
     let mut seen = BTreeMap::new();
     let mut rules = Vec::with_capacity(drafts.len());
     for draft in drafts {
