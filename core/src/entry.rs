@@ -124,6 +124,29 @@ impl Entries {
         self.heads.pop();
         self.abandon();
     }
+    /// Gives every entry these fields too, held once. Only between entries: after an [`Entries::end`].
+    pub fn give_all(&mut self, fields: &[(String, String)]) {
+        if self.is_empty() || fields.is_empty() {
+            return;
+        }
+        let given: Vec<Place> =
+            fields.iter().map(|(name, value)| self.place_field(name.as_bytes(), value.as_bytes())).collect();
+        let bytes: usize = fields.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let mut own = std::mem::take(&mut self.fields);
+        own.truncate(own.len() - given.len());
+        self.fields.reserve(own.len() + given.len() * self.heads.len());
+        let (mut from, mut logical_bytes) = (0, 0);
+        for head in &mut self.heads {
+            self.fields.extend_from_slice(&own[from..head.fields_end as usize]);
+            self.fields.extend_from_slice(&given);
+            from = head.fields_end as usize;
+            logical_bytes += bytes;
+            head.fields_end = self.fields.len() as u32;
+            head.logical_bytes += logical_bytes;
+            head.bytes_end = self.bytes.len() as u32;
+            self.logical_bytes = head.logical_bytes;
+        }
+    }
     /// Entry `index`; panics beyond the end, like a slice.
     #[inline]
     pub fn get(&self, index: usize) -> Entry<'_> {
@@ -249,5 +272,13 @@ mod tests {
         entries.pop();
         assert_eq!((entries.len(), entries.arena_bytes(), entries.bytes()), (1, 5, 5));
         assert_eq!(text(&entries, 0), "HOST=a");
+
+        entries.push_field(b"N", b"3");
+        entries.end(Cursor::default());
+        entries.give_all(&[("LABEL".into(), "x".into())]);
+        assert_eq!((text(&entries, 0), text(&entries, 1)), ("HOST=a LABEL=x".into(), "N=3 LABEL=x".into()));
+        assert_eq!(entries.bytes(), 5 + 2 + 2 * 6);
+        entries.pop();
+        assert_eq!((text(&entries, 0), entries.bytes()), ("HOST=a LABEL=x".into(), 5 + 6));
     }
 }

@@ -372,9 +372,9 @@ pub trait Holder: Send + Sync {
     fn refusals(&self) -> &crate::rotate::Refusals;
 }
 
-/// Where targets come from; asked again on a timer.
+/// Where targets come from; asked again a second after each answer. While it fails its last targets stay.
 pub trait Inventory: Send {
-    /// The targets there are now.
+    /// The targets there are now. May wait up to a minute for a change; what is dropped meanwhile must not be lost.
     fn targets(&mut self) -> Later<'_, Result<Vec<Target>>>;
 }
 

@@ -17,7 +17,7 @@ fn scripts() -> PathBuf {
 fn heading(function: &Function) -> &'static str {
     match (function.receiver.as_deref(), function.name.as_str()) {
         (None, "parser" | "schedule" | "rule" | "dashboard") => "Beginning a declaration",
-        (None, "ago" | "field" | "inventory") => "Values",
+        (None, "ago" | "dns" | "field" | "inventory" | "kubernetes") => "Values",
         (None, _) => "Panels",
         (Some("Parser"), _) => "Parsers",
         (Some("Schedule"), _) => "Schedules",
@@ -90,7 +90,7 @@ fn around(function: &Function) -> Vec<String> {
         (None, "schedule") => vec![format!("{example}.targets([\"http://a:1\"]);")],
         (None, "rule") => vec![format!("{example}.drop(level == \"debug\");")],
         (None, "dashboard") => vec![format!("{example}.row([text(\"a\", \"b\")]);")],
-        (None, "inventory") => vec![format!("schedule(\"own\").targets({example});")],
+        (None, "dns" | "inventory" | "kubernetes") => vec![format!("schedule(\"own\").targets({example});")],
         (None, "field") => vec![format!("parser(\"own\").logfmt([\"default\"]).keep({example});")],
         (None, "ago") => queried(example),
         (None, _) => vec![row(example)],

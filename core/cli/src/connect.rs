@@ -4,7 +4,7 @@ use crate::plugins::PLUGINS;
 use infralogs_agent_api::AgentApi;
 use infralogs_core::{
     Error, Result,
-    collect::Open,
+    collect::{Open, OpenInventory},
     config::{Config, StoreConfig},
     definitions::Definitions,
     inventory::Direct,
@@ -82,6 +82,20 @@ fn source(direct: &Direct) -> Result<Box<dyn Source>> {
                 .help(format!("there are {}", known.join(", "))))
         }
     }
+}
+
+/// Makes the inventory plugins that scripts and the configuration name.
+pub fn inventories() -> OpenInventory {
+    let all = || PLUGINS.iter().filter(|plugin| matches!(plugin.build, Build::Inventory(_)));
+    Arc::new(move |asked| match all().find(|plugin| plugin.name == asked.plugin).map(|plugin| &plugin.build) {
+        Some(Build::Inventory(build)) => build(&asked.settings),
+        _ => {
+            let known: Vec<&str> = all().map(|plugin| plugin.name).collect();
+            Err(Error::invalid(format!("there is no inventory plugin `{}`", asked.plugin.escape_debug()))
+                .at(&asked.settings.place)
+                .help(format!("there are {}", known.join(", "))))
+        }
+    })
 }
 
 /// The address a listener has, for people.

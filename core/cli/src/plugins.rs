@@ -13,4 +13,6 @@ pub static PLUGINS: &[&Plugin] = &[
     &infralogs_bokeh::PLUGIN,
     &infralogs_vault::PLUGIN,
     &infralogs_mounted::PLUGIN,
+    &infralogs_dns::PLUGIN,
+    &infralogs_kubernetes::PLUGIN,
 ];

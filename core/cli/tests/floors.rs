@@ -45,7 +45,7 @@ const ROOMS: [&[&str]; 5] = [
 ];
 
 /// Who may name a dependency: folders or files, from the repository's top. The tests and benches of a crate may.
-const OWNERS: [(&str, &[&str]); 11] = [
+const OWNERS: [(&str, &[&str]); 12] = [
     ("rhai", &["core/src/script"]),
     ("notify", &["core/src/script"]),
     ("serde_yaml", &["core/src/config"]),
@@ -57,6 +57,7 @@ const OWNERS: [(&str, &[&str]); 11] = [
     ("rusqlite", &["plugins/sqlite"]),
     ("vaultrs", &["plugins/vault"]),
     ("rustify", &["plugins/vault"]),
+    ("hickory_resolver", &["plugins/dns"]),
 ];
 
 fn metadata() -> Value {

@@ -1,19 +1,8 @@
 //! Who is polled: schedules and inventories turned into a list of polls.
 
-use super::{rhythm::Rhythm, timetable::PollKey};
-use crate::{
-    config::{InventoryConfig, read_targets},
-    definitions::Definitions,
-    error::{Error, Result},
-    inventory::{Target, Targets},
-    plugin::LOGS,
-    schedule::Schedule,
-};
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use super::{inventories::Inventories, rhythm::Rhythm, timetable::PollKey};
+use crate::{definitions::Definitions, error::Error, inventory::Target, plugin::LOGS, schedule::Schedule};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// One poll that is wanted.
 #[derive(Debug, Clone)]
@@ -26,45 +15,13 @@ pub struct Wanted {
     pub rhythm: Rhythm,
 }
 
-/// The inventories of the configuration, and the folder that files named in scripts start from.
-#[derive(Debug, Clone, Default)]
-pub struct Inventories {
-    /// By the name scripts use.
-    pub named: BTreeMap<String, InventoryConfig>,
-    /// Where relative file names start.
-    pub folder: PathBuf,
-}
-
-impl Inventories {
-    /// The targets of a schedule as they are now; files are read each time.
-    fn targets(&self, schedule: &Schedule) -> Result<Vec<Target>> {
-        let name = match &schedule.targets {
-            Targets::List(list) => return Ok(list.clone()),
-            Targets::Inventory(name) => name,
-        };
-        match self.named.get(name) {
-            Some(InventoryConfig::List(list)) => Ok(list.clone()),
-            Some(InventoryConfig::File(file)) => read_targets(file),
-            None if is_file_name(name) => read_targets(&self.folder.join(name)),
-            None => Err(Error::invalid(format!(
-                "schedule `{}` polls inventory `{name}`, which is not configured",
-                schedule.name
-            ))
-            .at(&schedule.place)
-            .help(format!("list its targets in infralogs.yaml under `inventories: {{{name}: […]}}`"))),
-        }
-    }
-}
-
-/// Every poll that the schedules want, and what could not be found. Pure but for inventory files.
+/// Every poll that the schedules want, and what could not be found.
 pub fn wanted(definitions: &Definitions, inventories: &Inventories) -> (BTreeMap<PollKey, Wanted>, Vec<Error>) {
     let mut polls = BTreeMap::new();
     let mut problems = Vec::new();
     for schedule in &definitions.schedules {
-        let targets = inventories.targets(schedule).unwrap_or_else(|error| {
-            problems.push(error);
-            Vec::new()
-        });
+        let (targets, problem) = inventories.targets(schedule);
+        problems.extend(problem);
         for target in targets {
             if let Some(other) = polls.get(&key(&target, LOGS)).map(|other: &Wanted| &other.schedule) {
                 problems.push(
@@ -90,8 +47,4 @@ pub fn wanted(definitions: &Definitions, inventories: &Inventories) -> (BTreeMap
 
 fn key(target: &Target, stream: &str) -> PollKey {
     PollKey { target: target.name.clone(), stream: stream.into() }
-}
-
-fn is_file_name(name: &str) -> bool {
-    Path::new(name).extension().is_some_and(|end| end == "yaml" || end == "yml" || end == "json")
 }

@@ -5,13 +5,15 @@
 
 mod beat;
 mod fleet;
+mod inventories;
 mod lease;
 mod poll;
 mod rhythm;
 mod status;
 mod timetable;
 
-pub use fleet::{Inventories, Wanted, wanted};
+pub use fleet::{Wanted, wanted};
+pub use inventories::{Inventories, OpenInventory};
 pub use poll::{Follower, Polled, Reading};
 pub use rhythm::Rhythm;
 pub use status::{PollStatus, Status, Totals};
@@ -39,6 +41,8 @@ use tokio::{sync::watch, task::JoinSet};
 const TICK: Duration = Duration::from_secs(1);
 /// How often inventories are asked again.
 const INVENTORY_EVERY: Duration = Duration::from_secs(5);
+/// How long a collector that polls once waits for inventory plugins.
+const FIRST_ANSWERS_MAX: Duration = Duration::from_secs(30);
 /// So many failures of closures are said of one generation.
 const SAID_MAX: usize = 100;
 /// How often old rows are dropped.
@@ -106,6 +110,7 @@ impl Collector {
             tokio::select! {
                 _ = stop.changed() => break,
                 Some(done) = flight.join_next() => self.finish(&mut running, done),
+                () = self.inventories.changed() => inventory_at = now,
                 () = tokio::time::sleep(sleep), if flight.len() < self.polls_max => {}
             }
         }
@@ -119,6 +124,8 @@ impl Collector {
     /// Polls every target until it has no more, once: `collect --once`. Fails if any target failed.
     pub async fn run_once(&self) -> Result<Totals> {
         let mut running = Running::new(Leases::new(self.store.clone()));
+        self.plan(&mut running, (self.current)(), Time::now());
+        self.inventories.answered(FIRST_ANSWERS_MAX).await;
         self.plan(&mut running, (self.current)(), Time::now());
         self.prepare(&mut running).await?;
         let mut failures = Vec::new();
@@ -148,6 +155,7 @@ impl Collector {
 
     /// Takes over what scripts and inventories want now.
     fn plan(&self, running: &mut Running, definitions: Arc<Definitions>, now: Time) {
+        self.inventories.keep(&definitions);
         let (wanted, problems) = wanted(&definitions, &self.inventories);
         running.say_once(problems.iter().map(ToString::to_string).collect());
         let rhythms = wanted.iter().map(|(key, wanted)| (key.clone(), wanted.rhythm.clone())).collect();

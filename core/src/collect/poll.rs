@@ -4,7 +4,7 @@ use crate::{
     cursor::Cursor,
     entry::Batch,
     error::{Error, Kind, Result},
-    inventory::Target,
+    inventory::{Target, label_field},
     parse::Plan,
     plugin::{Ask, Commit, Committed, LOGS, Source, Store, Stream},
     time::Time,
@@ -15,6 +15,8 @@ use std::{sync::Arc, time::Duration};
 pub struct Follower {
     /// Whom it follows.
     pub target: Target,
+    /// Its labels as fields of each entry.
+    labels: Vec<(String, String)>,
     stream: Arc<str>,
     source: Box<dyn Source>,
     place: Option<Place>,
@@ -68,7 +70,8 @@ const SEEN_EVERY: Duration = Duration::from_secs(30);
 impl Follower {
     /// Follows a stream (`logs`, `disk`) of a target through a source that reads it.
     pub fn new(target: Target, stream: Arc<str>, source: Box<dyn Source>) -> Self {
-        Self { target, stream, source, place: None, reported: None, trouble: None, told: None }
+        let labels = target.labels.iter().map(|(name, value)| (label_field(name), value.clone())).collect();
+        Self { target, labels, stream, source, place: None, reported: None, trouble: None, told: None }
     }
 
     /// One poll. After an error nothing is assumed: the next poll reads the stored checkpoint again.
@@ -93,7 +96,8 @@ impl Follower {
         let now = Time::now();
         let since = how.since.filter(|_| place.checkpoint.is_none()).map(|span| now.minus(span));
         let ask = Ask { after: place.checkpoint, since, limit: how.limit, ..Ask::default() };
-        let batch = self.read(&ask, how.timeout).await?;
+        let mut batch = self.read(&ask, how.timeout).await?;
+        batch.entries.give_all(&self.labels);
         if batch.machine != place.stream.machine {
             let error = Error::new(Kind::Conflict, "another machine answers at this address than before")
                 .at(&*self.target.name)

@@ -6,7 +6,7 @@ pub use targets::{read_targets, targets_of};
 
 use crate::{
     error::{Error, Result},
-    inventory::Target,
+    inventory::{Asked, Target},
     plugin::Settings,
 };
 use serde::Deserialize;
@@ -108,13 +108,15 @@ pub struct SignInProxy {
     pub from: Vec<String>,
 }
 
-/// A list of targets, or the file that holds it.
+/// A list of targets, the file that holds it, or the plugin that knows it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum InventoryConfig {
     /// Listed in infralogs.yaml itself.
     List(Vec<Target>),
     /// A YAML or JSON file, read again when it changes.
     File(PathBuf),
+    /// Asked of an inventory plugin: `{plugin: dns, …}`.
+    Asked(Asked),
 }
 
 #[derive(Deserialize)]
@@ -283,18 +285,25 @@ fn sign_in(said: SignIn, folder: &Path, place: &str) -> Result<SignIn> {
     })
 }
 
-/// `{plugin: vault, …}`
-fn secrets_config(
+/// `{plugin: vault, …}`: the name, and what is said to it.
+fn plugin_of(
     mut said: serde_json::Map<String, serde_json::Value>,
     folder: &Path,
     place: &str,
-) -> Result<SecretsConfig> {
+    known: &str,
+) -> Result<(String, Settings)> {
     let Some(serde_json::Value::String(plugin)) = said.remove("plugin") else {
-        return Err(Error::invalid("`secrets` names no plugin")
-            .at(place)
-            .help("write `plugin: vault` or `plugin: mounted`"));
+        return Err(Error::invalid("no plugin is named here").at(place).help(known));
     };
-    let settings = Settings { place: place.to_owned(), value: said.into(), folder: folder.into() };
+    Ok((plugin, Settings { place: place.to_owned(), value: said.into(), folder: folder.into() }))
+}
+
+fn secrets_config(
+    said: serde_json::Map<String, serde_json::Value>,
+    folder: &Path,
+    place: &str,
+) -> Result<SecretsConfig> {
+    let (plugin, settings) = plugin_of(said, folder, place, "write `plugin: vault` or `plugin: mounted`")?;
     Ok(SecretsConfig { plugin, settings })
 }
 
@@ -316,6 +325,11 @@ fn in_folder(mut store: StoreConfig, folder: &Path) -> StoreConfig {
 fn inventory_config(value: serde_json::Value, folder: &Path, place: &str) -> Result<InventoryConfig> {
     match value {
         serde_json::Value::String(file) => Ok(InventoryConfig::File(folder.join(file))),
+        serde_json::Value::Object(said) => {
+            let known = "write `plugin: dns` or `plugin: kubernetes`, a list of targets, or the name of a file";
+            let (plugin, settings) = plugin_of(said, folder, place, known)?;
+            Ok(InventoryConfig::Asked(Asked { plugin, settings }))
+        }
         list => Ok(InventoryConfig::List(targets_of(list, folder, place)?)),
     }
 }

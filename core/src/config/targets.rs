@@ -3,7 +3,7 @@
 use super::read_yaml;
 use crate::{
     error::{Error, Result},
-    inventory::{Direct, Target, TokenFrom},
+    inventory::{Direct, TARGETS_MAX, Target, TokenFrom},
     plugin::Settings,
 };
 use serde::Deserialize;
@@ -11,9 +11,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
 };
-
-/// The most targets one list may hold.
-pub const TARGETS_MAX: usize = 100_000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

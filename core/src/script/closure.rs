@@ -2,8 +2,10 @@
 
 use super::{
     api::{
+        inventory,
         record::{Record, dynamic_of},
         span::Span,
+        take::describe,
     },
     engine::within,
     limits::{CALL_MS_MAX, CALL_OPERATIONS_MAX},
@@ -16,6 +18,7 @@ use super::{
 use crate::{
     dashboard::TintRow,
     error::{Error, Kind, Result},
+    inventory::Target,
     parse::{
         body::Body,
         spec::{MapRecord, RecordFields},
@@ -23,7 +26,7 @@ use crate::{
     schedule::{ADAPT_MAX, ADAPT_MIN, Polled},
     value::Value,
 };
-use rhai::{AST, Dynamic, Engine, EvalAltResult, FnPtr, Map, Position};
+use rhai::{AST, Array, Dynamic, Engine, EvalAltResult, FnPtr, FuncArgs, Map, Position};
 use std::{
     sync::{Arc, OnceLock},
     time::Duration,
@@ -92,11 +95,14 @@ impl Callable {
     }
 
     fn call(&self, record: &Record) -> Result<Dynamic> {
+        self.call_with((record.clone(),))
+    }
+
+    fn call_with(&self, given: impl FuncArgs) -> Result<Dynamic> {
         let Some((engine, ast)) = self.home.0.get() else {
             return Err(Error::failed("a closure was called while its script still loads").at(&self.place));
         };
-        let called =
-            within(CALL_OPERATIONS_MAX, CALL_MS_MAX, || self.function.call::<Dynamic>(engine, ast, (record.clone(),)));
+        let called = within(CALL_OPERATIONS_MAX, CALL_MS_MAX, || self.function.call::<Dynamic>(engine, ast, given));
         called.map_err(|error| self.failure(*error))
     }
 
@@ -205,6 +211,37 @@ impl AdaptClosure {
             }
             None => Err(Error::failed("`adapt` gives a duration or `()`").at(&self.0.place).help("write `30.seconds`")),
         }
+    }
+}
+
+/// `.targets(|| …)`.
+pub(super) struct TargetsClosure(Callable);
+
+impl TargetsClosure {
+    /// `None`, with a recorded problem, if the closure wants to be given something.
+    pub fn new(sheet: &Sheet, function: FnPtr, at: &Place) -> Option<Self> {
+        let outline = sheet.atlas.outline(&at.file.shown)?;
+        let params = outline.bodies.get(function.fn_name()).map_or(0, |body| body.params.len());
+        let wants = params.saturating_sub(function.curry().len());
+        if wants > 0 {
+            let what = format!("this closure takes {wants} values, but it is given none");
+            sheet.problem(Problem::at(at, what).help("write `|| …`"));
+            return None;
+        }
+        Some(Self(Callable::new(sheet, function, at.to_string(), Vec::new())))
+    }
+
+    pub fn targets(&self) -> Result<Vec<Target>> {
+        let answer = self.0.call_with(())?;
+        let Some(items) = answer.read_lock::<Array>() else {
+            let what = format!("this function gives {}, not a list of targets", describe(&answer));
+            return Err(Error::failed(what).at(&self.0.place).help("give `[\"http://web-1:7070\"]`"));
+        };
+        let wrong = |wrong: inventory::Wrong| {
+            let error = Error::failed(wrong.what).at(&self.0.place);
+            if wrong.help.is_empty() { error } else { error.help(wrong.help) }
+        };
+        items.iter().map(|item| inventory::target(item).map_err(wrong)).collect()
     }
 }
 

@@ -35,7 +35,7 @@ impl Args {
             current: Arc::new(move || current.current()),
             store: store.clone(),
             open: connect::targets(keys.values()),
-            inventories: Inventories { named: config.inventories, folder: config.folder },
+            inventories: Inventories::new(config.inventories, config.folder, connect::inventories()),
             polls_max: config.polls_max,
             status: Arc::new(Status::default()),
         };

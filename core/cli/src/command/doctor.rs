@@ -56,6 +56,7 @@ fn paths(config: &Config) -> BTreeSet<String> {
     let targets = config.inventories.values().flat_map(|inventory| match inventory {
         InventoryConfig::List(targets) => targets.clone(),
         InventoryConfig::File(path) => read_targets(path).unwrap_or_default(),
+        InventoryConfig::Asked(_) => Vec::new(),
     });
     let tokens = targets.filter_map(|target| match target.token {
         TokenFrom::Secret(path) => Some(path),

@@ -58,10 +58,11 @@ impl Args {
             current: Arc::new(move || current.current()),
             store: store.clone(),
             open: connect::targets(None),
-            inventories: Inventories {
-                named: BTreeMap::from([(INVENTORY.to_owned(), InventoryConfig::List(fleet.targets.clone()))]),
-                folder: config.folder,
-            },
+            inventories: Inventories::new(
+                BTreeMap::from([(INVENTORY.to_owned(), InventoryConfig::List(fleet.targets.clone()))]),
+                config.folder,
+                connect::inventories(),
+            ),
             polls_max: config.polls_max,
             status,
         };

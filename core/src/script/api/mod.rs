@@ -5,6 +5,7 @@ mod calendar;
 pub(super) mod dashboard;
 pub(super) mod expression;
 mod extract;
+pub(super) mod inventory;
 pub(super) mod panel;
 pub(super) mod parser;
 pub(super) mod query;
@@ -14,7 +15,7 @@ pub(super) mod schedule;
 mod shelf;
 pub(super) mod span;
 mod step;
-mod take;
+pub(super) mod take;
 mod types;
 
 use rhai::{Dynamic, Module};

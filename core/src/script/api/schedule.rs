@@ -8,13 +8,10 @@ use super::{
     },
     Broken,
     shelf::Shelf,
-    take::{Call, describe},
+    take::Call,
 };
-use crate::{
-    inventory::{Target, Targets, TokenFrom},
-    schedule::Schedule,
-};
-use rhai::{Array, Dynamic, Map, NativeCallContext};
+use crate::{inventory::Targets, schedule::Schedule};
+use rhai::{Dynamic, NativeCallContext};
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -38,10 +35,6 @@ pub(in super::super) struct ScheduleDraft {
 /// A schedule in the making.
 #[derive(Clone)]
 pub(in super::super) struct ScheduleRef(Shared<ScheduleDraft>);
-
-/// `inventory("fleet")`.
-#[derive(Clone)]
-struct InventoryName(String);
 
 impl ScheduleRef {
     pub fn with(self, change: impl FnOnce(&mut ScheduleDraft)) -> Self {
@@ -80,39 +73,12 @@ fn begin(call: &Call, name: &Dynamic) -> Dynamic {
 
 pub(super) fn register(shelf: &mut Shelf) {
     shelf.module.set_custom_type::<ScheduleRef>("Schedule");
-    shelf.module.set_custom_type::<InventoryName>("Inventory");
     shelf.add(
         "schedule",
         &["name: String"],
         "Begins a schedule: when which targets are polled.",
         r#"schedule("fleet")"#,
         |context: NativeCallContext<'_>, name: Dynamic| begin(&Call::of(&context), &name),
-    );
-    shelf.add(
-        "inventory",
-        &["name: String"],
-        "Targets listed elsewhere: under `inventories` in infralogs.yaml, or in a YAML or JSON file \
-         beside it.",
-        r#"inventory("fleet")"#,
-        |context: NativeCallContext<'_>, name: Dynamic| match Call::of(&context).text(0, &name) {
-            Some(name) => Dynamic::from(InventoryName(name.to_string())),
-            None => Broken.into_dynamic(),
-        },
-    );
-    shelf.add(
-        "targets",
-        &["schedule: Schedule", "targets: Inventory | Array"],
-        "Whom it polls: an inventory, or a list of addresses or maps with `name`, `url`, `token_file` or \
-         `secret`, `labels`.",
-        r#".targets(["http://web-1:7070", #{ name: "db-1", url: "http://10.0.0.7:7070", token_file: "tokens/db-1" }])"#,
-        |context: NativeCallContext<'_>, schedule: ScheduleRef, list: Dynamic| {
-            let call = Call::of(&context);
-            let targets = targets(&call, &list);
-            schedule.with(|draft| {
-                draft.targets_at = call.argument(0);
-                targets.into_iter().for_each(|targets| draft.schedule.targets = targets);
-            })
-        },
     );
     shelf.add(
         "parse",
@@ -128,6 +94,7 @@ pub(super) fn register(shelf: &mut Shelf) {
             })
         },
     );
+    super::inventory::register(shelf);
     times(shelf);
     limits(shelf);
     super::calendar::register(shelf);
@@ -249,67 +216,4 @@ fn limits(shelf: &mut Shelf) {
             })
         },
     );
-}
-
-fn targets(call: &Call, list: &Dynamic) -> Option<Targets> {
-    if let Some(name) = list.read_lock::<InventoryName>() {
-        return Some(Targets::Inventory(name.0.clone()));
-    }
-    if list.is::<Broken>() {
-        return None;
-    }
-    let Some(items) = list.read_lock::<Array>() else {
-        let what = format!("`targets` takes an inventory or a list, not {}", describe(list));
-        call.wrong(0, what, "write `inventory(\"fleet\")` or `[\"http://web-1:7070\"]`");
-        return None;
-    };
-    items.iter().map(|item| target(call, item)).collect::<Option<Vec<_>>>().map(Targets::List)
-}
-
-/// `"http://web-1:7070"` or `#{ name: "web-1", url: "…", token_file: "…", labels: #{ … } }`.
-fn target(call: &Call, item: &Dynamic) -> Option<Target> {
-    if let Some(map) = item.read_lock::<Map>() {
-        return target_map(call, &map);
-    }
-    let url = call.text_as(0, item, "addresses such as `\"http://web-1:7070\"`, or maps")?;
-    let url = if url.contains("://") { url.to_string() } else { format!("http://{url}") };
-    Some(Target { name: host_of(&url).into(), url, ..Target::default() })
-}
-
-fn target_map(call: &Call, map: &Map) -> Option<Target> {
-    let known = ["name", "url", "token_file", "secret", "labels"];
-    let mut target = Target::default();
-    for (key, value) in map {
-        let text = || call.text_as(0, value, &format!("a text as `{key}`"));
-        match key.as_str() {
-            "name" => target.name = text()?.as_str().into(),
-            "url" => target.url = text()?.to_string(),
-            "token_file" => target.token = TokenFrom::File(text()?.to_string()),
-            "secret" => target.token = TokenFrom::Secret(text()?.to_string()),
-            "labels" => {
-                let labels = value.read_lock::<Map>().map(|labels| labels.clone()).unwrap_or_default();
-                target.labels = labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-            }
-            other => {
-                let hint = crate::suggest::hint(other, "a target has", known);
-                call.wrong_word(0, other, format!("a target has no `{other}`"), hint);
-                return None;
-            }
-        }
-    }
-    if target.url.is_empty() {
-        call.wrong(0, "this target has no `url`", "write `#{ name: \"web-1\", url: \"http://web-1:7070\" }`");
-        return None;
-    }
-    if target.name.is_empty() {
-        target.name = host_of(&target.url).into();
-    }
-    Some(target)
-}
-
-/// `web-1` for `http://web-1:7070`; the port stays if it is not the usual one.
-fn host_of(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let host = rest.split('/').next().unwrap_or(rest);
-    host.strip_suffix(":7070").unwrap_or(host)
 }

@@ -69,6 +69,7 @@ fn reads_of_poll(check: &mut Check<'_>, draft: &ScheduleDraft) {
 fn claim(check: &mut Check<'_>, draft: &ScheduleDraft, claimed: &mut BTreeMap<String, Place>) {
     let at = draft.targets_at.as_ref().unwrap_or(&draft.at);
     match &draft.schedule.targets {
+        Targets::Asked(_) | Targets::Function(_) => {}
         Targets::Inventory(name) => drop(check.once_by("inventory", name, "polled", claimed, at)),
         Targets::List(list) => {
             if draft.targets_at.is_none() {
