@@ -84,7 +84,16 @@ impl Ops for CollectorOps {
     }
 
     fn ready(&self) -> Health {
-        credentials::ready(&self.credentials).unwrap_or_else(|| self.health())
+        // Failing targets or a refused script are no reason to take a collector out; that it can't store anything is.
+        let store = || {
+            let trouble = self.status.store_trouble()?;
+            let what = format!("nothing can be stored: {trouble}");
+            Some(
+                Health::new(ops::Status::Failed, what)
+                    .next("mend the store; polls go on by themselves, nothing is lost meanwhile"),
+            )
+        };
+        credentials::ready(&self.credentials).or_else(store).unwrap_or_else(|| self.health())
     }
 
     fn metrics(&self, page: &mut Page) {

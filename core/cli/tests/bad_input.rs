@@ -3,6 +3,7 @@
 
 mod parts;
 
+use infralogs_core::testing::mariadb::Server;
 use parts::{
     ask::ask,
     copy_scripts, free_port, journal,
@@ -146,4 +147,33 @@ fn a_full_disk_stops_storing_says_so_and_loses_nothing() {
     wait_for("every entry", || (count().trim() == ENTRIES.to_string()).then_some(()));
     wait_for("good health", || (health()["status"] == "ok").then_some(()));
     assert_eq!(ask(&format!("http://{ops}/ready"), &[]).0, 200);
+}
+
+#[test]
+fn a_collector_without_its_database_is_not_ready_and_comes_back_by_itself() {
+    let database = Server::start(&[]);
+    let schema = database.database();
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    copy_scripts(here);
+    let schedule = "schedule(\"fleet\").targets(inventory(\"fleet\")).every(1.seconds).backoff(1.seconds, 2.seconds);";
+    fs::write(here.join("scripts/schedules/fleet.rhai"), schedule).expect("written");
+    let target = json!({ "name": "web-1", "url": format!("http://127.0.0.1:{}", free_port()) });
+    configured(
+        here,
+        &json!({ "scripts": "scripts", "store": database.url(&schema), "inventories": { "fleet": [target] } }),
+    );
+    let ops = format!("127.0.0.1:{}", free_port());
+    let mut collecting = Program::start(&infralogs(), &["collect", "--listen", &ops], here);
+    collecting.wait_for("collecting into");
+    let ready = || ask(&format!("http://{ops}/ready"), &[]);
+    // A machine that is away is no reason to take the collector out.
+    wait_for("a poll that failed", || ready().1.contains("degraded").then_some(()));
+    assert_eq!(ready().0, 200);
+    database.kill();
+    let said = wait_for("no readiness", || Some(ready()).filter(|(code, _)| *code == 503)).1;
+    assert!(said.contains("nothing can be stored") && said.contains("mend the store"), "{said}");
+    database.run();
+    wait_for("readiness", || (ready().0 == 200).then_some(()));
+    assert!(collecting.interrupt(), "it ends well");
 }

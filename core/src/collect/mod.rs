@@ -178,6 +178,7 @@ impl Collector {
             return;
         }
         if let Err(error) = self.prepare(running).await {
+            self.status.store_said(Some(error.to_string()));
             running.say_store_trouble(Some(error.to_string()));
             for key in due {
                 self.status.failed(&key, &error.to_string());
@@ -187,6 +188,7 @@ impl Collector {
         }
         running.say_store_trouble(None);
         let mine = running.leases.claim(&due, now).await;
+        self.status.store_said(mine.as_ref().err().map(ToString::to_string));
         for key in due {
             match &mine {
                 Ok(mine) if mine.contains(&key) => self.start(running, flight, key, now),

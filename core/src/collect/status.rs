@@ -15,6 +15,7 @@ pub struct Status {
 
 #[derive(Debug, Default)]
 struct Inner {
+    store: Option<String>,
     polls: BTreeMap<PollKey, PollStatus>,
     totals: Totals,
 }
@@ -52,6 +53,14 @@ impl Status {
     /// Sums since the start.
     pub fn totals(&self) -> Totals {
         self.lock().totals
+    }
+    /// Why nothing can be stored now, if it can't.
+    pub fn store_trouble(&self) -> Option<String> {
+        self.lock().store.clone()
+    }
+    /// Notes what the store said last.
+    pub(super) fn store_said(&self, trouble: Option<String>) {
+        self.lock().store = trouble;
     }
     /// Every poll with its state.
     pub fn polls(&self) -> Vec<(PollKey, PollStatus)> {
