@@ -228,8 +228,9 @@ pub trait Store: Send + Sync {
     fn claim(&self, owner: &str, polls: &[String], hold: Duration) -> Result<Vec<String>>;
     /// Gives them back.
     fn release(&self, owner: &str) -> Result<()>;
-    /// Says how a target does, outside of any commit: its last error, or none.
-    fn report(&self, target: &Target, at: Time, error: Option<&str>) -> Result<()>;
+    /// Says how a stream of a target does, outside of any commit: its last error, or none. That one stream answers
+    /// says nothing of another that fails, and a failing journal is not spoken over.
+    fn report(&self, target: &Target, stream: &str, at: Time, error: Option<&str>) -> Result<()>;
     /// Writes a moment to be drawn over charts, a row of `deploys`.
     fn mark(&self, _mark: &Moment) -> Result<()> {
         Err(Error::invalid(format!("{} keeps no marks", self.name())))

@@ -24,7 +24,8 @@ pub static LOGS: LazyLock<Arc<TableDef>> = LazyLock::new(|| {
     )
 });
 
-/// One row per target: who it is and how it does. `time` and `last_seen` are when it last answered.
+/// One row per target: who it is and how it does. `time` and `last_seen` are when it last answered;
+/// `failing` is the stream whose poll `last_error` is of.
 pub static AGENTS: LazyLock<Arc<TableDef>> = LazyLock::new(|| {
     table(
         "agents",
@@ -42,6 +43,7 @@ pub static AGENTS: LazyLock<Arc<TableDef>> = LazyLock::new(|| {
             ("unreadable", ColumnType::Int),
             ("last_error", ColumnType::Text),
             ("failed_at", ColumnType::Time),
+            ("failing", ColumnType::Text),
         ],
     )
 });

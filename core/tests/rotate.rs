@@ -167,7 +167,7 @@ impl Store for Door {
     fn commit(&self, _: &Commit<'_>) -> Result<Committed> { not_asked() }
     fn claim(&self, _: &str, _: &[String], _: Duration) -> Result<Vec<String>> { not_asked() }
     fn release(&self, _: &str) -> Result<()> { not_asked() }
-    fn report(&self, _: &Target, _: Time, _: Option<&str>) -> Result<()> { not_asked() }
+    fn report(&self, _: &Target, _: &str, _: Time, _: Option<&str>) -> Result<()> { not_asked() }
     fn query(&self, _: &Query, _: &TableDef, _: &Frame) -> Result<Rows> { not_asked() }
     fn choices(&self, _: &TableDef, _: &str, _: Window, _: usize) -> Result<Vec<String>> { not_asked() }
     fn retain(&self, _: &[Arc<TableDef>], _: Time) -> Result<u64> { not_asked() }

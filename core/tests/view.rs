@@ -61,7 +61,7 @@ impl Store for Notes {
     fn release(&self, _: &str) -> Result<()> {
         unreachable!()
     }
-    fn report(&self, _: &Target, _: Time, _: Option<&str>) -> Result<()> {
+    fn report(&self, _: &Target, _: &str, _: Time, _: Option<&str>) -> Result<()> {
         unreachable!()
     }
     fn retain(&self, _: &[Arc<TableDef>], _: Time) -> Result<u64> {

@@ -140,7 +140,7 @@ impl Store for Preview {
     fn release(&self, _: &str) -> Result<()> {
         Ok(())
     }
-    fn report(&self, _: &Target, _: Time, _: Option<&str>) -> Result<()> {
+    fn report(&self, _: &Target, _: &str, _: Time, _: Option<&str>) -> Result<()> {
         Ok(())
     }
     fn retain(&self, _: &[Arc<TableDef>], _: Time) -> Result<u64> {

@@ -171,8 +171,8 @@ impl Follower {
         }
         // That it answers again is said at once.
         self.reported = None;
-        let (store, target, text) = (store.clone(), self.target.clone(), trouble.clone());
-        let told = blocking(move || store.report(&target, now, Some(&text))).await;
+        let (store, target, stream, text) = (store.clone(), self.target.clone(), self.stream.clone(), trouble.clone());
+        let told = blocking(move || store.report(&target, &stream, now, Some(&text))).await;
         self.told = told.is_ok().then_some((now, trouble));
     }
 
@@ -182,8 +182,8 @@ impl Follower {
         if self.reported.is_some_and(|at| now.minus(SEEN_EVERY) < at) {
             return Ok(());
         }
-        let (store, target) = (store.clone(), self.target.clone());
-        blocking(move || store.report(&target, now, None)).await?;
+        let (store, target, stream) = (store.clone(), self.target.clone(), self.stream.clone());
+        blocking(move || store.report(&target, &stream, now, None)).await?;
         self.reported = Some(now);
         Ok(())
     }

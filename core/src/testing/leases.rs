@@ -1,7 +1,7 @@
 //! Leases, what is known of targets, and retention.
 
 use super::{Opened, batch};
-use crate::{table::TableDef, tables, time::Time, value::Value};
+use crate::{plugin::LOGS, table::TableDef, tables, time::Time, value::Value};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -48,8 +48,16 @@ pub fn end(opened: &Opened) {
 pub fn agents_and_retention(opened: &Opened) {
     let store = &*opened.store;
     let target = batch::target("web-1");
-    store.report(&target, Time(5_000_000), Some("refused")).expect("report");
-    store.report(&target, Time(6_000_000), None).expect("report");
+    let report = |stream, at, error| store.report(&target, stream, Time(at), error).expect("report");
+    let error = || batch::all(store, &tables::AGENTS).column("last_error").map(|column| column.get(0).into_owned());
+    report("disk", 3_000_000, Some("no disk"));
+    assert_eq!(error(), Some(Value::text("no disk")));
+    report(LOGS, 4_000_000, Some("refused"));
+    report("disk", 4_500_000, Some("no disk"));
+    report("disk", 4_600_000, None);
+    assert_eq!(error(), Some(Value::text("refused")), "that the disk is reported says nothing of the journal");
+    report(LOGS, 5_000_000, Some("refused"));
+    report(LOGS, 6_000_000, None);
     let agents = batch::all(store, &tables::AGENTS);
     assert_eq!(agents.len(), 1);
     for (name, value) in [

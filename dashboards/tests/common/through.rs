@@ -65,8 +65,8 @@ impl<W: Way> Store for Through<W> {
     fn release(&self, owner: &str) -> Result<()> {
         Preview.release(owner)
     }
-    fn report(&self, target: &Target, at: Time, error: Option<&str>) -> Result<()> {
-        Preview.report(target, at, error)
+    fn report(&self, target: &Target, stream: &str, at: Time, error: Option<&str>) -> Result<()> {
+        Preview.report(target, stream, at, error)
     }
     fn retain(&self, tables: &[Arc<TableDef>], now: Time) -> Result<u64> {
         Preview.retain(tables, now)

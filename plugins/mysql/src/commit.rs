@@ -91,7 +91,9 @@ fn upsert_agent(session: &mut Session, commit: &Commit<'_>) -> Result<()> {
             seqnum_id = COALESCE(:stream, seqnum_id),
             last_entry = COALESCE(:last, last_entry), lag_ms = COALESCE(:lag, lag_ms),
             entries = COALESCE(entries, 0) + :entries, dropped = COALESCE(dropped, 0) + :dropped,
-            unreadable = COALESCE(unreadable, 0) + :unreadable, last_error = NULL";
+            unreadable = COALESCE(unreadable, 0) + :unreadable,
+            last_error = CASE WHEN COALESCE(failing, :of) = :of THEN NULL ELSE last_error END,
+            failing = NULLIF(failing, :of)";
     let values = params! {
         "at" => commit.at.0,
         "host" => &*commit.target.name,
@@ -103,16 +105,26 @@ fn upsert_agent(session: &mut Session, commit: &Commit<'_>) -> Result<()> {
         "entries" => commit.entries.len(),
         "dropped" => commit.dropped,
         "unreadable" => commit.unreadable,
+        "of" => commit.stream,
     };
     session.conn.exec_drop(sql, values).map_err(failed("storing how a target does"))
 }
 
-/// How a target does, outside of any commit.
-pub(crate) fn report(session: &mut Session, target: &Target, at: Time, error: Option<&str>) -> Result<()> {
+/// How a stream of a target does, outside of any commit. `:over` says whether it may speak over another stream.
+pub(crate) fn report(
+    session: &mut Session,
+    target: &Target,
+    stream: &str,
+    at: Time,
+    error: Option<&str>,
+) -> Result<()> {
+    // The assignments are carried out from left to right: `failing` is still what it was for `last_error`.
     let sql = "
-        INSERT INTO agents (time, host, url, last_seen, last_error, failed_at, entries, dropped, unreadable)
-        VALUES (:at, :host, :url, :seen, :error, :failed, 0, 0, 0)
-        ON DUPLICATE KEY UPDATE time = :at, url = :url, last_error = :error,
+        INSERT INTO agents (time, host, url, last_seen, last_error, failed_at, failing, entries, dropped, unreadable)
+        VALUES (:at, :host, :url, :seen, :error, :failed, :failing, 0, 0, 0)
+        ON DUPLICATE KEY UPDATE time = :at, url = :url,
+            last_error = CASE WHEN :over OR COALESCE(failing, :of) = :of THEN :error ELSE last_error END,
+            failing = CASE WHEN :over OR COALESCE(failing, :of) = :of THEN :failing ELSE failing END,
             last_seen = COALESCE(:seen, last_seen), failed_at = COALESCE(:failed, failed_at)";
     let values = params! {
         "at" => at.0,
@@ -121,6 +133,9 @@ pub(crate) fn report(session: &mut Session, target: &Target, at: Time, error: Op
         "seen" => error.is_none().then_some(at.0),
         "error" => error,
         "failed" => error.is_some().then_some(at.0),
+        "failing" => error.is_some().then_some(stream),
+        "over" => error.is_some() && stream == LOGS,
+        "of" => stream,
     };
     session.conn.exec_drop(sql, values).map_err(failed("storing how a target does"))
 }

@@ -107,8 +107,8 @@ impl Store for Mysql {
         self.pool.with(|session| leases::release(session, owner))
     }
 
-    fn report(&self, target: &Target, at: Time, error: Option<&str>) -> Result<()> {
-        self.pool.with(|session| commit::report(session, target, at, error))
+    fn report(&self, target: &Target, stream: &str, at: Time, error: Option<&str>) -> Result<()> {
+        self.pool.with(|session| commit::report(session, target, stream, at, error))
     }
 
     fn mark(&self, mark: &Moment) -> Result<()> {

@@ -139,7 +139,9 @@ fn upsert_agent(db: &Transaction<'_>, commit: &Commit<'_>) -> Result<()> {
             seqnum_id = coalesce(?5, seqnum_id),
             last_entry = coalesce(?6, last_entry), lag_ms = coalesce(excluded.lag_ms, lag_ms),
             entries = coalesce(entries, 0) + ?7, dropped = coalesce(dropped, 0) + ?8,
-            unreadable = coalesce(unreadable, 0) + ?9, last_error = NULL";
+            unreadable = coalesce(unreadable, 0) + ?9,
+            last_error = CASE WHEN coalesce(failing, ?10) = ?10 THEN NULL ELSE last_error END,
+            failing = nullif(failing, ?10)";
     let values = params![
         commit.at.0,
         &*commit.target.name,
@@ -149,7 +151,8 @@ fn upsert_agent(db: &Transaction<'_>, commit: &Commit<'_>) -> Result<()> {
         last,
         commit.entries.len() as i64,
         commit.dropped as i64,
-        commit.unreadable as i64
+        commit.unreadable as i64,
+        commit.stream
     ];
     db.prepare_cached(sql)
         .and_then(|mut statement| statement.execute(values))
@@ -157,15 +160,19 @@ fn upsert_agent(db: &Transaction<'_>, commit: &Commit<'_>) -> Result<()> {
         .map_err(failed("storing how a target does"))
 }
 
-/// How a target does, outside of any commit.
-pub(crate) fn report(db: &Connection, target: &Target, at: Time, error: Option<&str>) -> Result<()> {
+/// How a stream of a target does, outside of any commit. `?6` says whether it may speak over another stream.
+pub(crate) fn report(db: &Connection, target: &Target, stream: &str, at: Time, error: Option<&str>) -> Result<()> {
     let sql = "
-        INSERT INTO agents (time, host, url, last_seen, last_error, failed_at, entries, dropped, unreadable)
-        VALUES (?1, ?2, ?3, CASE WHEN ?4 IS NULL THEN ?1 END, ?4, CASE WHEN ?4 IS NOT NULL THEN ?1 END, 0, 0, 0)
-        ON CONFLICT (host) DO UPDATE SET time = ?1, url = ?3, last_error = ?4,
+        INSERT INTO agents (time, host, url, last_seen, last_error, failed_at, failing, entries, dropped, unreadable)
+        VALUES (?1, ?2, ?3, CASE WHEN ?4 IS NULL THEN ?1 END, ?4, CASE WHEN ?4 IS NOT NULL THEN ?1 END,
+            CASE WHEN ?4 IS NOT NULL THEN ?5 END, 0, 0, 0)
+        ON CONFLICT (host) DO UPDATE SET time = ?1, url = ?3,
+            last_error = CASE WHEN ?6 OR coalesce(failing, ?5) = ?5 THEN ?4 ELSE last_error END,
+            failing = CASE WHEN ?6 OR coalesce(failing, ?5) = ?5 THEN excluded.failing ELSE failing END,
             last_seen = coalesce(excluded.last_seen, last_seen), failed_at = coalesce(excluded.failed_at, failed_at)";
+    let over = error.is_some() && stream == LOGS;
     db.prepare_cached(sql)
-        .and_then(|mut statement| statement.execute(params![at.0, &*target.name, target.url, error]))
+        .and_then(|mut statement| statement.execute(params![at.0, &*target.name, target.url, error, stream, over]))
         .map(|_| ())
         .map_err(failed("storing how a target does"))
 }

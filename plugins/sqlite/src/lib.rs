@@ -120,8 +120,8 @@ impl Store for Sqlite {
         })
     }
 
-    fn report(&self, target: &Target, at: Time, error: Option<&str>) -> Result<()> {
-        self.connections.write(|db| commit::report(db, target, at, error))
+    fn report(&self, target: &Target, stream: &str, at: Time, error: Option<&str>) -> Result<()> {
+        self.connections.write(|db| commit::report(db, target, stream, at, error))
     }
 
     fn mark(&self, mark: &Moment) -> Result<()> {
