@@ -47,6 +47,10 @@ fn what_is_wrong_at_the_start_is_one_sentence_with_the_fix() {
     configured(here, &with(json!(mysql)));
     refused(&run(&once, here), 1, &["127.0.0.1", "refused", "check that the database runs"]);
     refused(&run(&["migrate"], here), 1, &["127.0.0.1", "refused", "check that the database runs"]);
+    // A fleet that can't be read: what was not polled is no success.
+    fs::write(here.join("fleet.yaml"), "- { name: web-1, ulr: \"http://web-1:7070\" }\n").expect("written");
+    configured(here, &json!({ "scripts": "scripts", "inventories": { "fleet": "fleet.yaml" } }));
+    refused(&run(&once, here), 1, &["fleet.yaml", "ulr"]);
     // A secret that is not there: a password file, a secret without `secrets:`, a sign-in file.
     configured(here, &with(json!({ "url": mysql, "password_file": "secrets/mysql" })));
     refused(&run(&once, here), 2, &["secrets/mysql", "No such file", "password_file"]);

@@ -128,7 +128,8 @@ impl Collector {
         self.inventories.answered(FIRST_ANSWERS_MAX).await;
         self.plan(&mut running, (self.current)(), Time::now());
         self.prepare(&mut running).await?;
-        let mut failures = Vec::new();
+        // Machines that can't be found were not polled.
+        let mut failures: Vec<String> = running.said.iter().cloned().collect();
         for (key, wanted) in running.wanted.clone() {
             let plan = running.plan_of(&wanted);
             let mut follower =
