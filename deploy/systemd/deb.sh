@@ -47,18 +47,18 @@ set -e
 if [ "\$1" = configure ] && [ -d /run/systemd/system ]; then
   systemd-sysusers $name.conf
   # It also fails over folders of others; ours are made again at boot, and units say which they lack.
-  systemd-tmpfiles --create $name.conf || true
+  systemd-tmpfiles --create $name.conf || echo "$name: not every folder could be made; the units say which they lack" >&2
   systemctl daemon-reload
   # A running program takes over the new version; a new one is started by whoever has configured it.
   # One that does not come up again says so in its journal; dpkg must not be left half configured for it.
-  systemctl try-restart $* || true
+  systemctl try-restart $* || echo "$name: not restarted; journalctl -u says why" >&2
 fi
 POSTINST
   cat >"$root/DEBIAN/prerm" <<PRERM
 #!/bin/sh
 set -e
 # A unit that is masked or gone must not keep the package from being removed.
-if [ "\$1" = remove ] && [ -d /run/systemd/system ]; then systemctl disable --now $* || true; fi
+if [ "\$1" = remove ] && [ -d /run/systemd/system ]; then systemctl disable --now $* || echo "$name: its units were not stopped" >&2; fi
 PRERM
   chmod 0755 "$root/DEBIAN/postinst" "$root/DEBIAN/prerm"
   dpkg-deb --root-owner-group -Zgzip -z1 --build "$root" "$output/${name}_${version}_$(dpkg --print-architecture).deb" >/dev/null

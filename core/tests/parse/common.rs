@@ -124,3 +124,15 @@ pub fn show(value: &infralogs_core::value::Value<'_>) -> String {
 pub fn check(spec: ParserSpec, text: &str, expect: &str) {
     assert_eq!(outcome(&compiled(spec), text), expect, "for {text:?}");
 }
+
+/// Xorshift: the same seed throws the same.
+pub struct Dice(pub u64);
+
+impl Dice {
+    pub fn below(&mut self, most: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % most.max(1) as u64) as usize
+    }
+}

@@ -3,7 +3,7 @@
 //! None may panic, read what is not there or make text that is no UTF-8 (columns hold `str`, checked by the type); what
 //! a batch counts must add up. Runs some seconds; `INFRALOGS_FUZZ_SECONDS=600` runs as long as it says, from another seed.
 
-use crate::common::{NOW, compiled, entries, pattern, picks, regex, set, with};
+use crate::common::{Dice, NOW, compiled, entries, pattern, picks, regex, set, with};
 use infralogs_core::{
     expr::{Expr, Function},
     parse::{
@@ -74,18 +74,9 @@ fn parsers() -> Vec<ParserSpec> {
     all
 }
 
-struct Dice(u64);
-
 impl Dice {
-    fn below(&mut self, most: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % most.max(1) as u64) as usize
-    }
-
     /// A good line with some damage.
-    fn line(&mut self) -> Vec<u8> {
+    fn damaged(&mut self) -> Vec<u8> {
         let mut line = SEEDS[self.below(SEEDS.len())].as_bytes().to_vec();
         for _ in 0..self.below(6) {
             let (at, to) = (self.below(line.len() + 1), self.below(line.len() + 1));
@@ -123,7 +114,7 @@ fn damaged_lines_are_read_or_refused() {
     let plan = Plan::new(parsers().into_iter().map(|spec| Arc::new(compiled(spec))).collect());
     let mut dice = Dice(seed);
     while Instant::now() < until {
-        let lines: Vec<Vec<u8>> = (0..100).map(|_| dice.line()).collect();
+        let lines: Vec<Vec<u8>> = (0..100).map(|_| dice.damaged()).collect();
         let fields: Vec<[(&str, &[u8]); 1]> = lines.iter().map(|line| [("MESSAGE", &line[..])]).collect();
         let batch = entries(&fields.iter().map(|fields| &fields[..]).collect::<Vec<_>>());
         let parsed = plan.run(&batch, NOW);

@@ -1,7 +1,7 @@
 //! Closures that run natively give what the interpreter gives: the same rows, the same reasons. From a fixed seed;
 //! `INFRALOGS_FUZZ_SECONDS=600` runs as long as it says, from another.
 
-use crate::common::{NOW, messages};
+use crate::common::{Dice, NOW, messages};
 use infralogs_core::{definitions::Definitions, parse::Plan, script};
 use std::{
     fs,
@@ -56,15 +56,7 @@ fn made(definitions: &Definitions, lines: &[&str]) -> String {
     text
 }
 
-struct Dice(u64);
-
 impl Dice {
-    fn below(&mut self, most: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % most as u64) as usize
-    }
     fn one(&mut self, of: &[&str]) -> String {
         of[self.below(of.len())].to_owned()
     }
