@@ -2,7 +2,7 @@
 
 use infralogs_core::{
     Result,
-    collect::{PollKey, PollStatus, Status},
+    collect::{DELAY_LIMITS_S, PollKey, PollStatus, Status},
     rotate::Watch,
     script::Scripts,
     time::Time,
@@ -61,15 +61,18 @@ impl Ops for CollectorOps {
         let polls = self.status.polls();
         let failing: Vec<&(PollKey, PollStatus)> = polls.iter().filter(|(_, poll)| poll.error.is_some()).collect();
         let what = format!("{} of {} polls answer", polls.len() - failing.len(), polls.len());
-        let rejected = self.scripts.rejected();
+        let (rejected, store) = (self.scripts.rejected(), self.status.store_trouble());
         let resting: BTreeSet<&str> = polls.iter().flat_map(|(_, poll)| &poll.resting).map(|name| &**name).collect();
-        let mut health = if failing.is_empty() && rejected.is_none() && resting.is_empty() {
+        let mut health = if failing.is_empty() && rejected.is_none() && resting.is_empty() && store.is_none() {
             Health::ok(what)
         } else {
             Health::new(ops::Status::Degraded, what)
         };
         if let Some(rejected) = rejected {
             health = health.with("scripts_rejected", rejected.draw(false));
+        }
+        if let Some(store) = store {
+            health = health.with("store", store);
         }
         if !resting.is_empty() {
             // Their records are in quarantine, to be replayed once the closures are mended.
@@ -109,6 +112,15 @@ impl Ops for CollectorOps {
             totals.quarantined,
         );
         page.counter("infralogs_lost_total", "Entries lost before they could be read", &[], totals.lost);
+        let delays = self.status.delays();
+        let within: Vec<(f64, u64)> = DELAY_LIMITS_S.into_iter().zip(delays.within).collect();
+        page.histogram(
+            "infralogs_poll_start_delay_seconds",
+            "How late polls started",
+            &within,
+            delays.starts,
+            delays.sum_s,
+        );
         let now = Time::now();
         for (key, poll) in self.status.polls() {
             let labels = [("target", &*key.target), ("stream", &*key.stream)];
@@ -118,6 +130,7 @@ impl Ops for CollectorOps {
                 &labels,
                 f64::from(u8::from(poll.error.is_some())),
             );
+            page.counter("infralogs_poll_failures_total", "Failures of a poll", &labels, poll.failed);
             if let Some(ok) = poll.last_ok {
                 let age_s = (now.0 - ok.0) as f64 / 1e6;
                 page.gauge("infralogs_poll_age_seconds", "Since a poll last succeeded", &labels, age_s);

@@ -5,37 +5,40 @@
 
 mod beat;
 mod fleet;
+mod gate;
 mod inventories;
 mod lease;
 mod poll;
 mod rhythm;
+mod running;
 mod status;
 mod timetable;
 
 pub use fleet::{Wanted, wanted};
 pub use inventories::{Inventories, OpenInventory};
-pub use poll::{Follower, Polled, Reading};
+pub use poll::{Failure, Follower, Party, Polled, Reading};
 pub use rhythm::Rhythm;
-pub use status::{PollStatus, Status, Totals};
+pub use status::{DELAY_LIMITS_S, Delays, PollStatus, Status, Totals};
 pub use timetable::{Ended, PollKey, Timetable};
 
 use crate::{
     definitions::Definitions,
     error::{Error, Kind, Result},
     inventory::Target,
-    parse::Plan,
-    plugin::{LOGS, Source, Store},
-    schedule::{self, ADAPT_MAX, ADAPT_MIN, Adapt},
+    plugin::{Source, Store},
     time::Time,
 };
-use lease::{HOLD, Leases};
+use lease::{Answer, HOLD};
 use poll::blocking;
+use running::{Running, reading};
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::{Notify, watch},
+    task::{Id, JoinError, JoinSet},
+};
 
 /// The longest the loop sleeps: how soon a changed schedule is in force.
 const TICK: Duration = Duration::from_secs(1);
@@ -43,8 +46,6 @@ const TICK: Duration = Duration::from_secs(1);
 const INVENTORY_EVERY: Duration = Duration::from_secs(5);
 /// How long a collector that polls once waits for inventory plugins.
 const FIRST_ANSWERS_MAX: Duration = Duration::from_secs(30);
-/// So many failures of closures are said of one generation.
-const SAID_MAX: usize = 100;
 /// How often old rows are dropped.
 const RETAIN_EVERY: Duration = Duration::from_secs(3600);
 
@@ -69,30 +70,24 @@ pub struct Collector {
     pub status: Arc<Status>,
 }
 
-/// The parts that change while it runs.
-struct Running {
-    definitions: Arc<Definitions>,
-    wanted: BTreeMap<PollKey, Wanted>,
-    plans: HashMap<Arc<str>, Arc<Plan>>,
-    table: Timetable,
-    followers: HashMap<PollKey, Follower>,
-    prepared: bool,
-    leases: Leases,
-    said: BTreeSet<String>,
-    /// What closures of this generation's schedules failed with, each said once.
-    adapt_trouble: BTreeSet<String>,
-    store_trouble: Option<String>,
-}
-
 /// A poll that ended, with how long it took.
-type Finished = (PollKey, Follower, Duration, Result<Polled>);
+type Finished = (PollKey, Follower, Duration, Result<Polled, Failure>);
+
+/// What a collector waits for.
+#[derive(Default)]
+struct Work {
+    flight: JoinSet<Finished>,
+    asking: JoinSet<Answer>,
+}
 
 impl Collector {
     /// Polls until told to stop, then ends what is in flight and gives its leases back.
     pub async fn run(&self, mut stop: watch::Receiver<bool>) -> Result<()> {
-        let mut running = Running::new(Leases::new(self.store.clone()));
-        let mut flight: JoinSet<Finished> = JoinSet::new();
-        let beating = tokio::spawn(beat::every_second(self.store.clone(), running.leases.owner().to_owned()));
+        let mut running = Running::new(self.store.clone());
+        let mut work = Work::default();
+        let store_fails = Arc::new(Notify::new());
+        let beat = beat::every_second(self.store.clone(), running.leases.owner().to_owned(), store_fails.clone());
+        let beating = tokio::spawn(beat);
         let (mut inventory_at, mut retain_at) = (Time(i64::MIN), Time(i64::MIN));
         while !*stop.borrow() {
             let now = Time::now();
@@ -105,25 +100,40 @@ impl Collector {
                 retain_at = now.plus(RETAIN_EVERY);
                 self.retain(running.definitions.clone());
             }
-            self.start_due(&mut running, &mut flight, now).await;
-            let sleep = running.table.next().map_or(TICK, |next| until(next).min(TICK));
+            self.start_due(&mut running, &mut work, now);
+            let sleep = self.sleep(&running, &work);
             tokio::select! {
                 _ = stop.changed() => break,
-                Some(done) = flight.join_next() => self.finish(&mut running, done),
+                Some(done) = work.flight.join_next_with_id() => self.finish(&mut running, done),
+                Some(answer) = work.asking.join_next() => self.answered(&mut running, &mut work.flight, answer),
                 () = self.inventories.changed() => inventory_at = now,
-                () = tokio::time::sleep(sleep), if flight.len() < self.polls_max => {}
+                () = store_fails.notified() => running.gate.suspect(now),
+                () = tokio::time::sleep(sleep) => {}
             }
         }
-        while let Some(done) = flight.join_next().await {
+        beating.abort();
+        while let Some(done) = work.flight.join_next_with_id().await {
             self.finish(&mut running, done);
         }
-        beating.abort();
+        work.asking.shutdown().await;
         running.leases.release().await
+    }
+
+    /// How long nothing can be due.
+    fn sleep(&self, running: &Running, work: &Work) -> Duration {
+        let full = work.flight.len() + running.leases.waiting() >= self.polls_max;
+        let next = match running.gate.ask_at() {
+            _ if full => None,
+            None => running.table.next(),
+            Some(_) if !work.asking.is_empty() => None,
+            Some(ask_at) => running.table.next().map(|next| next.max(ask_at)),
+        };
+        next.map_or(TICK, |next| until(next).min(TICK))
     }
 
     /// Polls every target until it has no more, once: `collect --once`. Fails if any target failed.
     pub async fn run_once(&self) -> Result<Totals> {
-        let mut running = Running::new(Leases::new(self.store.clone()));
+        let mut running = Running::new(self.store.clone());
         self.plan(&mut running, (self.current)(), Time::now());
         self.inventories.answered(FIRST_ANSWERS_MAX).await;
         self.plan(&mut running, (self.current)(), Time::now());
@@ -143,7 +153,7 @@ impl Collector {
                             break;
                         }
                     }
-                    Err(error) => {
+                    Err(Failure { error, .. }) => {
                         self.status.failed(&key, &error.to_string());
                         failures.push(format!("{key}: {error}"));
                         break;
@@ -163,47 +173,61 @@ impl Collector {
         running.table.want(&rhythms, now);
         // A target that moved or got another token is opened anew.
         running.followers.retain(|key, follower| wanted.get(key).is_some_and(|now| now.target == follower.target));
+        running.leases.keep(|key| wanted.contains_key(key));
         self.status.keep(|key| wanted.contains_key(key));
-        if !Arc::ptr_eq(&definitions, &running.definitions) {
-            running.plans.clear();
-            running.adapt_trouble.clear();
-            running.prepared = false;
-        }
         running.wanted = wanted;
-        running.definitions = definitions;
+        running.take(definitions, now);
     }
 
-    async fn start_due(&self, running: &mut Running, flight: &mut JoinSet<Finished>, now: Time) {
-        let due = running.table.start(now, self.polls_max.saturating_sub(flight.len()));
-        if due.is_empty() {
-            return;
-        }
-        if let Err(error) = self.prepare(running).await {
-            self.status.store_said(Some(error.to_string()));
-            running.say_store_trouble(Some(error.to_string()));
-            for key in due {
-                self.status.failed(&key, &error.to_string());
-                running.table.end(&key, Ended::Failed, now);
-            }
-            return;
-        }
-        running.say_store_trouble(None);
-        let mine = running.leases.claim(&due, now).await;
-        self.status.store_said(mine.as_ref().err().map(ToString::to_string));
-        for key in due {
-            match &mine {
-                Ok(mine) if mine.contains(&key) => self.start(running, flight, key, now),
-                Ok(_) => running.table.end(&key, Ended::Held(HOLD), now),
-                Err(error) => {
-                    self.status.failed(&key, &error.to_string());
-                    running.table.end(&key, Ended::Failed, now);
+    /// Starts what is due and ours, and asks the store for what may be ours.
+    fn start_due(&self, running: &mut Running, work: &mut Work, now: Time) {
+        let free = self.polls_max.saturating_sub(work.flight.len() + running.leases.waiting());
+        if running.gate.may_ask(now) {
+            for key in running.table.start(now, free) {
+                match running.is_ours(&key, now) {
+                    true => self.start(running, &mut work.flight, key),
+                    false => running.leases.want(key),
                 }
             }
         }
+        if work.asking.is_empty()
+            && let Some(question) = running.question(now)
+        {
+            work.asking.spawn(running.leases.ask(question));
+        }
     }
 
-    fn start(&self, running: &mut Running, flight: &mut JoinSet<Finished>, key: PollKey, now: Time) {
-        let Some(wanted) = running.wanted.get(&key).cloned() else { return };
+    /// The store said which of the polls that are due are ours.
+    fn answered(&self, running: &mut Running, flight: &mut JoinSet<Finished>, answer: Result<Answer, JoinError>) {
+        let now = Time::now();
+        let answer = match answer {
+            Ok(answer) => answer,
+            // What blocks catches its own panics: the task itself was ended, which only the end does.
+            Err(error) => return tracing::error!(%error, "a question to the store ended without an answer"),
+        };
+        match running.answered(answer, now) {
+            Ok(claimed) => {
+                self.status.store_said(None);
+                for key in claimed.others {
+                    running.table.end(&key, Ended::Held(HOLD), now);
+                }
+                for key in claimed.mine {
+                    match running.is_ours(&key, now) {
+                        true => self.start(running, flight, key),
+                        // The scripts changed meanwhile: their tables come first.
+                        false => running.leases.want(key),
+                    }
+                }
+            }
+            Err(error) => self.status.store_said(Some(error.to_string())),
+        }
+    }
+
+    fn start(&self, running: &mut Running, flight: &mut JoinSet<Finished>, key: PollKey) {
+        let now = Time::now();
+        let Some(wanted) = running.wanted.get(&key).cloned() else {
+            return running.table.end(&key, Ended::Done, now);
+        };
         let follower = running.followers.remove(&key).map_or_else(
             || {
                 let source = (self.open)(&wanted.target, &key.stream)?;
@@ -215,29 +239,36 @@ impl Collector {
             Ok(follower) => follower,
             Err(error) => {
                 self.note_failure(&key, &error);
-                running.table.end(&key, Ended::Failed, now);
-                return;
+                return running.table.end(&key, Ended::Failed, now);
             }
         };
-        let (plan, store) = (running.plan_of(&wanted), self.store.clone());
-        flight.spawn(async move {
+        let late = running.table.was_due(&key).map_or(0, |due| now.0.saturating_sub(due.0));
+        self.status.started(Duration::from_micros(u64::try_from(late).unwrap_or(0)));
+        let (plan, store, own) = (running.plan_of(&wanted), self.store.clone(), key.clone());
+        let task = flight.spawn(async move {
             let begun = Instant::now();
             let polled = follower.poll(&plan, &store, reading(&wanted)).await;
             (key, follower, begun.elapsed(), polled)
         });
+        running.flying.insert(task.id(), own);
     }
 
-    fn finish(&self, running: &mut Running, done: Result<Finished, tokio::task::JoinError>) {
+    fn finish(&self, running: &mut Running, done: Result<(Id, Finished), JoinError>) {
         let now = Time::now();
-        let (key, follower, took, polled) = match done {
-            Ok(done) => done,
-            Err(error) => {
-                // The poll is lost from the table until it is planned anew; this must not happen, so say it loudly.
-                tracing::error!(%error, "a poll ended in a panic; its target is opened anew");
-                running.table = Timetable::default();
-                running.definitions = Arc::default();
-                return;
+        let (id, done) = match done {
+            Ok((id, done)) => (id, Ok(done)),
+            Err(error) => (error.id(), Err(error)),
+        };
+        let flown = running.flying.remove(&id);
+        let (key, follower, took, polled) = match (done, flown) {
+            (Ok(done), _) => done,
+            // Its follower is gone with it, so the next poll begins from the stored checkpoint like any first one.
+            (Err(error), Some(key)) => {
+                tracing::error!(poll = %key, %error, "a poll ended in a panic, which is a mistake in this program");
+                self.status.failed(&key, "its poll ended in a panic; see the log");
+                return running.table.end(&key, Ended::Failed, now);
             }
+            (Err(_), None) => return,
         };
         let how = match &polled {
             Ok(polled) => {
@@ -246,8 +277,11 @@ impl Collector {
                 }
                 if polled.more { Ended::More } else { running.adapted(&key, polled, took, now) }
             }
-            Err(error) => {
+            Err(Failure { by, error }) => {
                 self.note_failure(&key, error);
+                if *by == Party::Store && error.kind == Kind::Unavailable {
+                    running.gate.suspect(now);
+                }
                 Ended::Failed
             }
         };
@@ -291,78 +325,6 @@ impl Collector {
             }
         });
     }
-}
-
-impl Running {
-    fn new(leases: Leases) -> Self {
-        Self {
-            definitions: Arc::default(),
-            wanted: BTreeMap::new(),
-            plans: HashMap::new(),
-            table: Timetable::default(),
-            followers: HashMap::new(),
-            prepared: false,
-            leases,
-            said: BTreeSet::new(),
-            adapt_trouble: BTreeSet::new(),
-            store_trouble: None,
-        }
-    }
-
-    /// The schedule's parsers, compiled together once per generation.
-    fn plan_of(&mut self, wanted: &Wanted) -> Arc<Plan> {
-        let (schedule, definitions) = (&wanted.schedule, &self.definitions);
-        let plan = self.plans.entry(schedule.name.clone()).or_insert_with(|| {
-            let all = definitions.parsers.iter();
-            let chosen =
-                all.filter(|parser| schedule.parse.as_ref().is_none_or(|names| names.contains(&parser.spec.name)));
-            Arc::new(Plan::new(chosen.cloned().collect()))
-        });
-        plan.clone()
-    }
-
-    /// How long to wait after a poll that went well: as the schedule's closure says, if it has one.
-    fn adapted(&mut self, key: &PollKey, polled: &Polled, took: Duration, now: Time) -> Ended {
-        let Some(Wanted { target, schedule, .. }) = self.wanted.get(key) else { return Ended::Done };
-        let Some(Adapt(adapt)) = schedule.adapt.as_ref().filter(|_| &*key.stream == LOGS) else { return Ended::Done };
-        let lag = polled.newest.map_or(Duration::ZERO, |newest| Duration::from_micros(now.0.abs_diff(newest.0)));
-        let entries = usize::try_from(polled.entries).unwrap_or(usize::MAX);
-        let seen = schedule::Polled { target: &target.name, labels: &target.labels, entries, lag, took };
-        match adapt(&seen) {
-            Ok(Some(wait)) => Ended::DoneFor(wait.clamp(ADAPT_MIN, ADAPT_MAX)),
-            Ok(None) => Ended::Done,
-            Err(error) => {
-                let what = format!("schedule `{}` can't adapt to {key}, it goes on as usual: {error}", schedule.name);
-                if self.adapt_trouble.len() < SAID_MAX && self.adapt_trouble.insert(what.clone()) {
-                    tracing::warn!("{what}");
-                }
-                Ended::Done
-            }
-        }
-    }
-
-    /// Logs a standing problem once, not on every tick.
-    fn say_once(&mut self, problems: Vec<String>) {
-        for problem in problems.iter().filter(|problem| !self.said.contains(*problem)) {
-            tracing::warn!("{problem}");
-        }
-        self.said = problems.into_iter().collect();
-    }
-
-    /// Logs when the store's tables can't be made, and when they can again.
-    fn say_store_trouble(&mut self, trouble: Option<String>) {
-        match &trouble {
-            Some(error) if self.store_trouble != trouble => tracing::warn!("the store is not ready: {error}"),
-            None if self.store_trouble.is_some() => tracing::info!("the store is ready again"),
-            _ => {}
-        }
-        self.store_trouble = trouble;
-    }
-}
-
-fn reading(wanted: &Wanted) -> Reading {
-    let schedule = &wanted.schedule;
-    Reading { limit: schedule.limit, timeout: schedule.timeout, since: schedule.since }
 }
 
 fn until(at: Time) -> Duration {

@@ -53,6 +53,24 @@ pub struct Polled {
     pub resting: Vec<Arc<str>>,
 }
 
+/// Why a poll failed, and who is to blame.
+#[derive(Debug)]
+pub struct Failure {
+    /// Who failed.
+    pub by: Party,
+    /// How.
+    pub error: Error,
+}
+
+/// Who has a part in a poll.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Party {
+    /// The machine that is polled.
+    Target,
+    /// The store, or what is done with entries before.
+    Store,
+}
+
 /// How one poll reads.
 #[derive(Debug, Clone, Copy)]
 pub struct Reading {
@@ -75,17 +93,23 @@ impl Follower {
     }
 
     /// One poll. After an error nothing is assumed: the next poll reads the stored checkpoint again.
-    pub async fn poll(&mut self, plan: &Arc<Plan>, store: &Arc<dyn Store>, how: Reading) -> Result<Polled> {
+    pub async fn poll(
+        &mut self,
+        plan: &Arc<Plan>,
+        store: &Arc<dyn Store>,
+        how: Reading,
+    ) -> std::result::Result<Polled, Failure> {
         self.trouble = None;
         let polled = self.read_and_store(plan, store, how).await;
         if polled.is_err() {
             self.place = None;
         }
+        let by = if self.trouble.is_some() { Party::Target } else { Party::Store };
         match self.trouble.take() {
             Some(trouble) => self.note_trouble(store, trouble).await,
             None => self.told = None,
         }
-        polled
+        polled.map_err(|error| Failure { by, error })
     }
 
     async fn read_and_store(&mut self, plan: &Arc<Plan>, store: &Arc<dyn Store>, how: Reading) -> Result<Polled> {

@@ -52,13 +52,14 @@ impl Rhythm {
         }
     }
 
-    /// The start after one that went well. `share` (0 to 1) says where in the jitter it falls.
-    pub(super) fn next(&self, now: Time, share: f64) -> Time {
+    /// The start after one that went well, counted from when it `started`; a poll that took longer is due again at
+    /// once. `share` (0 to 1) says where in the jitter it falls.
+    pub(super) fn next(&self, started: Time, now: Time, share: f64) -> Time {
         match &self.cron {
             Some(cron) => self.open(cron.next(now)),
             None => {
                 let moved = (1.0 + self.jitter * (share * 2.0 - 1.0)).max(0.0);
-                self.open(Some(now.plus(self.every.mul_f64(moved))))
+                self.open(Some(started.plus(self.every.mul_f64(moved)).max(now)))
             }
         }
     }

@@ -5,6 +5,7 @@ use crate::time::Time;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 /// Shared by the collector (writes) and its routes (read).
@@ -18,6 +19,7 @@ struct Inner {
     store: Option<String>,
     polls: BTreeMap<PollKey, PollStatus>,
     totals: Totals,
+    delays: Delays,
 }
 
 /// How one poll does.
@@ -29,6 +31,8 @@ pub struct PollStatus {
     pub error: Option<String>,
     /// Failures in a row.
     pub failures: u32,
+    /// Failures since the start.
+    pub failed: u64,
     /// Entries stored since the start.
     pub entries: u64,
     /// The time of the newest entry stored.
@@ -36,6 +40,20 @@ pub struct PollStatus {
     /// Parsers whose closure ran away in the last batch that had entries.
     pub resting: Vec<Arc<str>>,
 }
+
+/// How late polls started: how many within each of these seconds, and in all.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Delays {
+    /// Starts at most as late as the limit beside them (not counting those of the limits before).
+    pub within: [u64; DELAY_LIMITS_S.len()],
+    /// All starts.
+    pub starts: u64,
+    /// All delays together, in seconds.
+    pub sum_s: f64,
+}
+
+/// The limits that [`Delays`] counts by. In seconds.
+pub const DELAY_LIMITS_S: [f64; 9] = [0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
 
 /// Sums since the start.
 #[derive(Debug, Clone, Copy, Default)]
@@ -66,6 +84,19 @@ impl Status {
     pub fn polls(&self) -> Vec<(PollKey, PollStatus)> {
         self.lock().polls.iter().map(|(key, status)| (key.clone(), status.clone())).collect()
     }
+    /// How late polls started.
+    pub fn delays(&self) -> Delays {
+        self.lock().delays
+    }
+    /// Notes how late a poll starts.
+    pub(super) fn started(&self, late: Duration) {
+        let (mut inner, late_s) = (self.lock(), late.as_secs_f64());
+        inner.delays.starts += 1;
+        inner.delays.sum_s += late_s;
+        if let Some(at) = DELAY_LIMITS_S.iter().position(|limit| late_s <= *limit) {
+            inner.delays.within[at] += 1;
+        }
+    }
     /// Forgets polls that are no longer wanted.
     pub(super) fn keep(&self, wanted: impl Fn(&PollKey) -> bool) {
         self.lock().polls.retain(|key, _| wanted(key));
@@ -95,6 +126,7 @@ impl Status {
         inner.totals.failed += 1;
         let status = inner.polls.entry(key.clone()).or_default();
         status.failures += 1;
+        status.failed += 1;
         let new = status.error.as_deref() != Some(error);
         status.error = Some(error.to_owned());
         new

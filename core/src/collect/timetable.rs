@@ -53,6 +53,8 @@ pub struct Timetable {
 struct State {
     rhythm: Rhythm,
     due: Option<Time>,
+    /// When its last start was due, and when it was.
+    started: (Time, Time),
     /// It has its place in the rate of its schedule, and only waits for the moment.
     placed: bool,
     /// It is due, and waits for another poll of its target to end.
@@ -93,10 +95,13 @@ impl Timetable {
     pub fn start(&mut self, now: Time, free: usize) -> Vec<PollKey> {
         let mut started = Vec::new();
         while started.len() < free
-            && let Some((_, key)) = self.waiting.first().filter(|(at, _)| *at <= now).cloned()
+            && let Some((due, key)) = self.waiting.first().filter(|(at, _)| *at <= now).cloned()
         {
             // One that may not start waits elsewhere or for later.
             if self.may_start(&key, now) {
+                if let Some(state) = self.polls.get_mut(&key) {
+                    state.started = (due, now);
+                }
                 *self.running.entry(key.target.clone()).or_default() += 1;
                 self.wait_for(&key, None);
                 started.push(key);
@@ -136,9 +141,9 @@ impl Timetable {
         let (rhythm, share) = (&state.rhythm, share(key, state.starts));
         let due = match how {
             Ended::More => rhythm.open(Some(now)),
-            Ended::Done => rhythm.next(now, share),
+            Ended::Done => rhythm.next(state.started.1, now, share),
             Ended::DoneFor(wait) => rhythm.open(Some(now.plus(wait))),
-            Ended::Held(lease) => rhythm.next(now, share).min(rhythm.open(Some(now.plus(lease)))),
+            Ended::Held(lease) => rhythm.next(state.started.1, now, share).min(rhythm.open(Some(now.plus(lease)))),
             Ended::Failed => rhythm.retry(now, state.failures, share),
         };
         self.wait_for(key, Some(due));
@@ -164,6 +169,11 @@ impl Timetable {
         self.waiting.first().map(|(at, _)| *at)
     }
 
+    /// When the last start of a poll was due.
+    pub fn was_due(&self, key: &PollKey) -> Option<Time> {
+        self.polls.get(key).map(|state| state.started.0)
+    }
+
     /// How many failures in a row.
     pub fn failures(&self, key: &PollKey) -> u32 {
         self.polls.get(key).map_or(0, |state| state.failures)
@@ -183,7 +193,7 @@ impl Timetable {
 
 impl State {
     fn new(rhythm: Rhythm) -> Self {
-        Self { rhythm, due: None, placed: false, parked: false, starts: 0, failures: 0 }
+        Self { rhythm, due: None, started: (Time(0), Time(0)), placed: false, parked: false, starts: 0, failures: 0 }
     }
 }
 
@@ -198,177 +208,4 @@ fn share(key: &PollKey, count: u64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::schedule::{Cron, Hours};
-
-    fn rhythm(every_s: u64) -> Rhythm {
-        Rhythm {
-            every: Duration::from_secs(every_s),
-            jitter: 0.2,
-            cron: None,
-            during: Vec::new(),
-            backoff: (Duration::from_secs(1), Duration::from_secs(60)),
-            per_host: None,
-            rate: None,
-        }
-    }
-
-    fn key(name: &str) -> PollKey {
-        PollKey { target: name.into(), stream: "logs".into() }
-    }
-
-    /// Runs `seconds` of virtual time in steps of 10 ms with `slots` polls of no length; counts starts per target.
-    fn run(
-        table: &mut Timetable,
-        from: Time,
-        seconds: u64,
-        slots: usize,
-        how: impl Fn(&PollKey) -> Ended,
-    ) -> BTreeMap<PollKey, u32> {
-        let mut starts = BTreeMap::new();
-        for step in 0..seconds * 100 {
-            let now = from.plus(Duration::from_millis(step * 10));
-            for key in table.start(now, slots) {
-                *starts.entry(key.clone()).or_default() += 1;
-                table.end(&key, how(&key), now);
-            }
-        }
-        starts
-    }
-
-    #[test]
-    fn thousands_of_targets_start_spread_and_keep_their_interval() {
-        let wanted = (0..2_000).map(|i| (key(&format!("t{i}")), rhythm(15))).collect();
-        let mut table = Timetable::default();
-        table.want(&wanted, Time(0));
-        let first_second = table.waiting.iter().filter(|(at, _)| at.0 < 1_000_000).count();
-        assert!(first_second < 250, "{first_second} of 2000 polls start in the first of 15 seconds");
-        let starts = run(&mut table, Time(0), 150, 64, |_| Ended::Done);
-        assert_eq!(starts.len(), 2_000);
-        assert!(starts.values().all(|n| (8..=13).contains(n)), "ten intervals give about ten polls");
-    }
-
-    #[test]
-    fn a_noisy_target_does_not_starve_others() {
-        let wanted = (0..10).map(|i| (key(&format!("t{i}")), rhythm(1))).collect();
-        let mut table = Timetable::default();
-        table.want(&wanted, Time(0));
-        let starts =
-            run(&mut table, Time(0), 20, 1, |key| if &*key.target == "t0" { Ended::More } else { Ended::Done });
-        assert!(starts.values().all(|n| *n >= 15), "{starts:?}");
-    }
-
-    #[test]
-    fn failures_back_off_to_the_cap_and_recover_at_once() {
-        let wanted = BTreeMap::from([(key("t"), rhythm(5))]);
-        let mut table = Timetable::default();
-        table.want(&wanted, Time(0));
-        let failing = run(&mut table, Time(0), 600, 1, |_| Ended::Failed);
-        assert!(failing[&key("t")] < 60, "polls back off: {failing:?}");
-        assert!(table.next().is_some_and(|next| next <= Time(660_000_000)), "never beyond the cap");
-        let now = Time(700_000_000);
-        table.start(now, 1);
-        table.end(&key("t"), Ended::Done, now);
-        assert_eq!(table.failures(&key("t")), 0);
-        assert!(table.next().is_some_and(|next| next <= now.plus(Duration::from_secs(6))));
-    }
-
-    #[test]
-    fn a_changed_schedule_holds_within_one_new_interval() {
-        let mut table = Timetable::default();
-        table.want(&BTreeMap::from([(key("t"), rhythm(3600))]), Time(0));
-        table.start(Time(20_000_000), 1);
-        table.end(&key("t"), Ended::Done, Time(20_000_000));
-        table.want(&BTreeMap::from([(key("t"), rhythm(1))]), Time(30_000_000));
-        assert_eq!(table.next(), Some(Time(31_000_000)));
-        table.want(&BTreeMap::new(), Time(30_000_000));
-        assert_eq!(table.next(), None);
-    }
-
-    /// Seconds since 1970 of a moment in UTC.
-    fn at(text: &str) -> Time {
-        Time::parse(text, Time(0)).expect("a time")
-    }
-
-    #[test]
-    fn cron_and_hours_say_when() {
-        let nightly = Rhythm { cron: Some(Cron::parse("0 3 * * *").expect("a cron line")), ..rhythm(15) };
-        let by_day = Rhythm { during: vec![Hours::parse("mon-fri 08:00-18:00 UTC").expect("hours")], ..rhythm(15) };
-        let wanted = BTreeMap::from([(key("night"), nightly), (key("office"), by_day)]);
-        let mut table = Timetable::default();
-        // A Thursday evening.
-        let now = at("2026-11-26T20:00:00Z");
-        table.want(&wanted, now);
-        let due = |table: &Timetable, name: &str| table.polls[&key(name)].due.expect("it waits");
-        assert_eq!(due(&table, "night"), at("2026-11-27T03:00:00Z"));
-        assert_eq!(due(&table, "office"), at("2026-11-27T08:00:00Z"));
-        assert!(table.start(at("2026-11-27T02:59:59Z"), 9).is_empty());
-        let begun = at("2026-11-27T03:00:00Z");
-        assert_eq!(table.start(begun, 9), [key("night")]);
-        table.end(&key("night"), Ended::Done, begun.plus(Duration::from_secs(40)));
-        assert_eq!(due(&table, "night"), at("2026-11-28T03:00:00Z"), "once a night");
-        // A collector that claimed it and died must not cost the night.
-        table.start(at("2026-11-28T03:00:00Z"), 9);
-        table.end(&key("night"), Ended::Held(Duration::from_secs(60)), at("2026-11-28T03:00:00Z"));
-        assert_eq!(due(&table, "night"), at("2026-11-28T03:01:00Z"));
-
-        // On a Friday at closing time: more is read on Monday, and a failure is retried then.
-        let closing = at("2026-11-27T17:59:59Z");
-        table.start(closing, 9);
-        for how in [Ended::More, Ended::Done, Ended::Failed, Ended::DoneFor(Duration::from_secs(5))] {
-            table.end(&key("office"), how, at("2026-11-27T18:00:01Z"));
-            assert_eq!(due(&table, "office"), at("2026-11-30T08:00:00Z"), "{how:?}");
-        }
-    }
-
-    #[test]
-    fn a_closure_says_how_long_to_wait() {
-        let mut table = Timetable::default();
-        table.want(&BTreeMap::from([(key("t"), rhythm(15))]), Time(0));
-        table.start(Time(20_000_000), 1);
-        table.end(&key("t"), Ended::DoneFor(Duration::from_secs(300)), Time(20_000_000));
-        assert_eq!(table.next(), Some(Time(320_000_000)));
-    }
-
-    #[test]
-    fn polls_of_one_host_wait_for_each_other() {
-        let stream = |stream: &str| PollKey { target: "a".into(), stream: stream.into() };
-        let alone = Rhythm { per_host: Some(1), ..rhythm(1) };
-        let mut table = Timetable::default();
-        let wanted = [stream("disk"), stream("logs"), key("b")].map(|key| (key, alone.clone()));
-        table.want(&wanted.into(), Time(0));
-        let now = Time(5_000_000);
-        let started = table.start(now, 9);
-        assert_eq!(started.len(), 2, "one of each host: {started:?}");
-        assert_eq!(table.next(), None, "the other is no reason to wake up");
-        let first = started.iter().find(|key| &*key.target == "a").expect("one of a");
-        table.end(first, Ended::Done, now);
-        let second = table.start(now, 9);
-        assert!(second.len() == 1 && second[0].target == first.target && second[0] != *first, "{second:?}");
-    }
-
-    #[test]
-    fn a_rate_holds_for_all_polls_of_a_schedule() {
-        let slow = Rhythm { rate: Some(("slow".into(), 5.0)), ..rhythm(10) };
-        let mut wanted: BTreeMap<PollKey, Rhythm> = (0..40).map(|i| (key(&format!("t{i:02}")), slow.clone())).collect();
-        wanted.insert(key("free"), rhythm(10));
-        let mut table = Timetable::default();
-        table.want(&wanted, Time(0));
-        let mut by_second = BTreeMap::<i64, u32>::new();
-        let mut starts = BTreeMap::<PollKey, u32>::new();
-        for step in 0..60_000 {
-            let now = Time(step * 1_000);
-            for key in table.start(now, 64) {
-                if &*key.target != "free" {
-                    *by_second.entry(now.0 / 1_000_000).or_default() += 1;
-                }
-                *starts.entry(key.clone()).or_default() += 1;
-                table.end(&key, Ended::Done, now);
-            }
-        }
-        assert!(by_second.values().all(|n| *n <= 6), "{by_second:?}");
-        assert!(starts.values().all(|n| *n >= 4), "nobody starves: {starts:?}");
-        assert!(starts[&key("free")] >= 5);
-    }
-}
+mod tests;

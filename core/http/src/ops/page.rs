@@ -34,6 +34,19 @@ impl Page {
         self.sample("gauge", name, help, labels, &value.to_string());
     }
 
+    /// How often something was how large: `counts` beside the limits, each without those before it; `all` and `sum`
+    /// also of what was beyond. Units stand in the name (`_seconds`).
+    pub fn histogram(&mut self, name: &'static str, help: &'static str, counts: &[(f64, u64)], all: u64, sum: f64) {
+        let mut text = String::new();
+        let mut below = 0;
+        for (limit, count) in counts {
+            below += count;
+            let _ = writeln!(text, "{name}_bucket{{le=\"{limit}\"}} {below}");
+        }
+        let _ = writeln!(text, "{name}_bucket{{le=\"+Inf\"}} {all}\n{name}_sum {sum}\n{name}_count {all}");
+        self.figures.insert(name, Figure { kind: "histogram", help, samples: text });
+    }
+
     fn sample(&mut self, kind: &'static str, name: &'static str, help: &'static str, labels: Labels<'_>, value: &str) {
         let figure = self.figures.entry(name).or_insert_with(|| Figure { kind, help, samples: String::new() });
         let text = &mut figure.samples;
@@ -69,8 +82,11 @@ mod tests {
         page.gauge("b_seconds", "Lag.", &[], 1.5);
         page.counter("a_total", "Rows.", &[("table", "x\"\\\n")], 1);
         page.gauge("b_seconds", "Lag.", &[("host", "h"), ("n", "2")], 0.0);
+        page.histogram("c_seconds", "Waits.", &[(0.5, 2), (1.0, 3)], 6, 9.5);
         let expect = "# HELP a_total Rows.\n# TYPE a_total counter\na_total{table=\"x\\\"\\\\\\n\"} 1\n\
-            # HELP b_seconds Lag.\n# TYPE b_seconds gauge\nb_seconds 1.5\nb_seconds{host=\"h\",n=\"2\"} 0\n";
+            # HELP b_seconds Lag.\n# TYPE b_seconds gauge\nb_seconds 1.5\nb_seconds{host=\"h\",n=\"2\"} 0\n\
+            # HELP c_seconds Waits.\n# TYPE c_seconds histogram\nc_seconds_bucket{le=\"0.5\"} 2\n\
+            c_seconds_bucket{le=\"1\"} 5\nc_seconds_bucket{le=\"+Inf\"} 6\nc_seconds_sum 9.5\nc_seconds_count 6\n";
         assert_eq!(page.into_text(), expect);
     }
 }
