@@ -85,7 +85,7 @@ fn journal(fails: &Arc<AtomicBool>) -> Follower {
 
 async fn poll(follower: &mut Follower, store: &Arc<dyn Store>) -> Result<u64> {
     let plan = Arc::new(Plan::new(Vec::new()));
-    follower.poll(&plan, store, HOW).await.map(|polled| polled.entries)
+    follower.poll(&plan, store, HOW).await.map(|polled| polled.entries).map_err(|failure| failure.error)
 }
 
 #[tokio::test]
