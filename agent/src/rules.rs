@@ -56,11 +56,10 @@ fn copy_redacted(
     rules: &[Arc<Rule>],
     entry: &Entry<'_>,
     kept: &mut Entries,
-    placed: &mut HashMap<(u32, usize), Place>,
+    placed: &mut HashMap<Place, Place>,
 ) {
     for (place, name, value) in entry.placed_fields() {
-        let key = (place.key(), place.bytes());
-        if let Some(place) = placed.get(&key).filter(|_| entry.is_again(place)) {
+        if let Some(place) = placed.get(&place).filter(|_| entry.is_again(place)) {
             kept.push_again(*place);
             continue;
         }
@@ -73,11 +72,11 @@ fn copy_redacted(
                 text = Some(pattern.0.replace_all(&before, with.as_str()).into_owned());
             }
         }
-        let place = match text {
+        let copy = match text {
             Some(text) if String::from_utf8_lossy(value) != text => kept.place_field(name, text.as_bytes()),
             _ => kept.place_field(name, value),
         };
-        placed.insert(key, place);
+        placed.insert(place, copy);
     }
     kept.end(entry.cursor);
 }

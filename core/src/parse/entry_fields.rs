@@ -1,6 +1,5 @@
 //! An entry's own fields as parsers read them: all that are wanted are found in one pass over the entry.
 
-use super::bytes::same;
 use crate::{
     entry::Entry,
     expr::{
@@ -13,75 +12,57 @@ use crate::{
 use std::sync::Arc;
 
 /// Journal fields that are looked for, each with its number.
-#[derive(Debug, Clone)]
-pub(crate) struct Wanted {
-    names: Vec<Arc<str>>,
-    /// By a hash of the name: one more than the number of the last name that has it, 0 for none.
-    buckets: [u16; BUCKETS],
-    /// By a name's number: the one before it that has the same hash, in the same way.
-    before: Vec<u16>,
-}
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wanted(Vec<Arc<str>>);
+
+/// By the number that a batch gives a name: its number among the wanted ones, or a number that none of them has.
+pub(crate) struct Numbers(Vec<u16>);
 
 /// The values of the wanted fields of one entry, by their numbers: the first of each name.
 pub(crate) type Found<'a> = Vec<Option<&'a [u8]>>;
 
-const BUCKETS: usize = 256;
-
-#[inline]
-fn bucket(name: &[u8]) -> usize {
-    let byte = |at: usize| name.get(at).copied().map_or(0, usize::from);
-    let middle = byte(name.len() / 2);
-    let last = byte(name.len().wrapping_sub(1));
-    (name.len() * 31 + byte(1) * 7 + middle * 13 + last) % BUCKETS
-}
-
-impl Default for Wanted {
-    fn default() -> Self {
-        Self { names: Vec::new(), buckets: [0; BUCKETS], before: Vec::new() }
-    }
-}
-
 impl Wanted {
     /// The number of a journal field, from now on looked for.
     pub fn add(&mut self, name: &str) -> u16 {
-        if let Some(at) = self.names.iter().position(|own| **own == *name) {
-            return at as u16;
-        }
-        let number = self.names.len() as u16;
-        self.names.push(name.into());
-        let bucket = &mut self.buckets[bucket(name.as_bytes())];
-        self.before.push(*bucket);
-        *bucket = number + 1;
-        number
+        self.0.iter().position(|own| **own == *name).unwrap_or_else(|| {
+            self.0.push(name.into());
+            self.0.len() - 1
+        }) as u16
     }
 
-    /// Looks through an entry once.
-    pub fn find<'a>(&self, entry: &Entry<'a>, found: &mut Found<'a>) {
+    /// Which names of a batch are wanted.
+    pub fn numbers(&self, names: &[Arc<[u8]>]) -> Numbers {
+        let number = |name: &Arc<[u8]>| self.0.iter().position(|own| own.as_bytes() == &**name);
+        Numbers(names.iter().map(|name| number(name).map_or(u16::MAX, |number| number as u16)).collect())
+    }
+
+    /// Looks through an entry of the batch once.
+    #[inline]
+    pub fn find<'a>(&self, entry: &Entry<'a>, numbers: &Numbers, found: &mut Found<'a>) {
         found.clear();
-        found.resize(self.names.len(), None);
-        let mut missing = self.names.len();
-        for (name, value) in entry.fields() {
-            let mut next = usize::from(self.buckets[bucket(name)]);
-            while next > 0 {
-                let number = next - 1;
-                if same(self.names[number].as_bytes(), name) {
-                    if found[number].is_none() {
-                        found[number] = Some(value);
-                        missing -= 1;
-                    }
+        found.resize(self.0.len(), None);
+        let mut missing = self.0.len();
+        for (name, value) in entry.numbered_fields() {
+            if let Some(own) = found.get_mut(usize::from(numbers.0[name]))
+                && own.is_none()
+            {
+                *own = Some(value);
+                missing -= 1;
+                if missing == 0 {
                     break;
                 }
-                next = usize::from(self.before[number]);
-            }
-            if missing == 0 {
-                break;
             }
         }
+    }
+
+    /// Looks through one entry of a batch that is not looked through as a whole.
+    pub fn find_alone<'a>(&self, entry: &Entry<'a>, found: &mut Found<'a>) {
+        self.find(entry, &self.numbers(entry.batch_names()), found);
     }
 
     /// A field read by these numbers, read by the numbers of `other`.
     pub fn moved(&self, field: &EntryField, other: &mut Self) -> EntryField {
-        let sources = field.sources.iter().map(|source| other.add(&self.names[usize::from(*source)])).collect();
+        let sources = field.sources.iter().map(|source| other.add(&self.0[usize::from(*source)])).collect();
         EntryField { how: field.how, sources }
     }
 }

@@ -44,8 +44,9 @@ pub(super) fn join(seat: &Seat, lines: &Lines, wanted: &Wanted, entries: &Entrie
     // Which record each selected entry belongs to, and its text.
     let mut parts: Vec<(usize, u32, &[u8])> = Vec::new();
     let mut count = 0;
+    let numbers = wanted.numbers(entries.names());
     for index in selected {
-        wanted.find(&entries.get(*index as usize), &mut found);
+        wanted.find(&entries.get(*index as usize), &numbers, &mut found);
         let bytes = seat.reads.input.bytes(&found).unwrap_or_default();
         let stream = seat.reads.stream(&found);
         let begins = lines.start.is_match(bytes);

@@ -32,7 +32,7 @@ impl Parser {
     /// Runs on one record of this entry, as [`Parser::records`] gives it.
     pub fn run_record(&self, text: &str, entry: &Entry<'_>, now: Time) -> Outcome {
         let mut found = Found::default();
-        self.program.wanted.find(entry, &mut found);
+        self.program.wanted.find_alone(entry, &mut found);
         self.run_text_of(text, entry, &found, now, false)
     }
 
@@ -86,7 +86,7 @@ impl Parser {
 
     fn run_on(&self, entry: &Entry<'_>, now: Time, ask_from: bool) -> Outcome {
         let mut found = Found::default();
-        self.program.wanted.find(entry, &mut found);
+        self.program.wanted.find_alone(entry, &mut found);
         let of = Of { entry, found: &found, reads: &self.program.reads };
         let text = String::from_utf8_lossy(of.reads.input.bytes(&found).unwrap_or_default());
         self.run_text_of(&text, entry, &found, now, ask_from)
@@ -139,7 +139,7 @@ impl Parser {
         let entries = self.entry_with(&example.given, &example.input, now);
         let entry = entries.get(0);
         let mut found = Found::default();
-        self.program.wanted.find(&entry, &mut found);
+        self.program.wanted.find_alone(&entry, &mut found);
         let of = Of { entry: &entry, found: &found, reads: &self.program.reads };
         let mut work = Work::new(&self.program, now);
         self.selects(of, &mut work);

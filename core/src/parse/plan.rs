@@ -88,12 +88,13 @@ impl Plan {
             passed: vec![0; self.selection.gates.len()],
             lines: vec![Vec::new(); self.seats.len()],
         };
+        let numbers = self.wanted.numbers(entries.names());
         let mut values = Found::default();
         let mut found = select::Found::default();
         let mut passed: Vec<u16> = Vec::new();
         for index in part.clone() {
             let entry = entries.get(index);
-            self.wanted.find(&entry, &mut values);
+            self.wanted.find(&entry, &numbers, &mut values);
             passed.clear();
             for number in self.selection.gates(&values, &mut found) {
                 let gate = usize::from(*number);
@@ -154,10 +155,11 @@ impl Plan {
             if let Some(lines) = &seat.parser.program.lines {
                 let joined = lines::join(seat, lines, &self.wanted, entries, &selected[number]);
                 let mut desk = Desk::new(seat, number, shared, now);
+                let numbers = self.wanted.numbers(entries.names());
                 let mut values = Found::default();
                 for (index, lines, text) in joined.records() {
                     let entry = entries.get(index as usize);
-                    self.wanted.find(&entry, &mut values);
+                    self.wanted.find(&entry, &numbers, &mut values);
                     desk.joined(index, &entry, &values, lines, text);
                 }
                 desk.end(&mut parsed, &mut counts);
@@ -181,10 +183,11 @@ pub(super) fn joined(parser: &Arc<Parser>, entries: &Entries, select: bool, now:
     let seat = Seat { parser: parser.clone(), reads: moved(parser, &mut wanted) };
     let Some(lines) = &seat.parser.program.lines else { return Vec::new() };
     let mut work = Work::new(&parser.program, now);
+    let numbers = wanted.numbers(entries.names());
     let mut found = Found::default();
     let selects = |index: &u32| {
         let entry = entries.get(*index as usize);
-        wanted.find(&entry, &mut found);
+        wanted.find(&entry, &numbers, &mut found);
         !select || parser.selects(Of { entry: &entry, found: &found, reads: &seat.reads }, &mut work)
     };
     let selected: Vec<u32> = (0..entries.len() as u32).filter(selects).collect();

@@ -55,7 +55,7 @@ impl Parser {
         }
         let wanted = |(nth, entry): (usize, Entry<'_>)| {
             let mut found = Found::default();
-            self.program.wanted.find(&entry, &mut found);
+            self.program.wanted.find_alone(&entry, &mut found);
             let of = Of { entry: &entry, found: &found, reads: &self.program.reads };
             let text = String::from_utf8_lossy(of.reads.input.bytes(&found).unwrap_or_default()).into_owned();
             (!select || self.selects(of, &mut Work::new(&self.program, now))).then_some((nth, text))
@@ -66,7 +66,7 @@ impl Parser {
     /// Runs on one record of this entry, stage by stage, as if `.from` wanted it.
     pub fn trace(&self, text: &str, entry: &Entry<'_>, now: Time) -> Vec<Stage> {
         let mut found = Found::default();
-        self.program.wanted.find(entry, &mut found);
+        self.program.wanted.find_alone(entry, &mut found);
         let of = Of { entry, found: &found, reads: &self.program.reads };
         let mut work = Work::new(&self.program, now);
         let mut stages = Vec::new();

@@ -71,7 +71,7 @@ impl Writer {
             write::write_head(&entry.cursor, out)
         }
         for (index, (place, name, value)) in entry.placed_fields().enumerate() {
-            bytes += place.bytes();
+            bytes += name.len() + value.len();
             let again = entry.is_again(place);
             let mark = match self.known(place.key()).filter(|_| again) {
                 Some(slot) => {

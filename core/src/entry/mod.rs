@@ -1,7 +1,10 @@
 //! Entries as read from a source: one arena for a whole batch, so that parsing only ever borrows.
 
+mod names;
+
 use crate::{cursor::Cursor, id::Id128, time::Time};
-use std::ops::Range;
+use names::Names;
+use std::{ops::Range, sync::Arc};
 
 /// The most bytes one batch may hold; a source ends its batch before it.
 pub const BATCH_BYTES_MAX: usize = 64 << 20;
@@ -16,20 +19,31 @@ pub const FIELD_NAME_BYTES_MAX: usize = 256;
 pub const ENTRY_FIELDS_MAX: usize = 1024;
 
 /// Many entries in the order they were read. Field names may repeat; values are any bytes.
+///
+/// Most fields of a journal repeat from entry to entry: names are held once, and a value that the entry before has
+/// in the same field is not held again.
 #[derive(Debug, Clone, Default)]
 pub struct Entries {
+    names: Names,
+    /// Every value with [`MARK`] before it, so that no two places are the same, even of empty values.
     bytes: Vec<u8>,
     fields: Vec<Place>,
     heads: Vec<Head>,
     logical_bytes: usize,
+    /// The field of the entry before that the next one is compared with: they mostly come in the same order.
+    guess: usize,
 }
 
-/// Where a field's name and value stand in their batch. Most fields of a journal repeat from entry to entry:
-/// such a field is kept once and pushed again by its place, and who reads the batch may remember what it made
-/// of a place (equal places hold equal bytes).
+/// What stands before each value.
+const MARK: u8 = b'=';
+/// So many fields of the entry before may be missing in one where another was expected.
+const SKIPPED_MAX: usize = 4;
+
+/// Where a field stands in its batch. A field that repeats is kept once and pushed again by its place, and who reads
+/// the batch may remember what it made of a place (equal places hold equal bytes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Place {
-    name_at: u32,
+    name: u32,
     value_at: u32,
     end: u32,
 }
@@ -37,11 +51,12 @@ pub struct Place {
 impl Place {
     /// Tells places of one batch apart; below [`Entries::arena_bytes`].
     pub fn key(self) -> u32 {
-        self.name_at
+        self.value_at - 1
     }
-    /// How many bytes the name and the value have together.
-    pub fn bytes(self) -> usize {
-        (self.end - self.name_at) as usize
+    /// The number of its name among [`Entries::names`].
+    #[inline]
+    pub fn name(self) -> usize {
+        self.name as usize
     }
 }
 
@@ -66,7 +81,11 @@ impl Entries {
     pub fn bytes(&self) -> usize {
         self.logical_bytes
     }
-    /// Bytes really held.
+    /// The names of all fields, each once, and maybe some that no field has.
+    pub fn names(&self) -> &[Arc<[u8]>] {
+        self.names.all()
+    }
+    /// Bytes of values really held.
     pub fn arena_bytes(&self) -> usize {
         self.bytes.len()
     }
@@ -82,6 +101,8 @@ impl Entries {
         self.fields.clear();
         self.heads.clear();
         self.logical_bytes = 0;
+        self.guess = 0;
+        self.names.end_batch();
     }
     /// Begins a new entry; the fields pushed from now on are its own once [`Entries::end`] is called.
     pub fn push_field(&mut self, name: &[u8], value: &[u8]) {
@@ -89,13 +110,19 @@ impl Entries {
     }
     /// Like [`Entries::push_field`], and says where the field stands, for [`Entries::push_again`].
     pub fn place_field(&mut self, name: &[u8], value: &[u8]) -> Place {
-        let name_at = self.bytes.len() as u32;
-        self.bytes.extend_from_slice(name);
-        let value_at = self.bytes.len() as u32;
-        self.bytes.extend_from_slice(value);
-        let place = Place { name_at, value_at, end: self.bytes.len() as u32 };
-        self.fields.push(place);
         self.logical_bytes += name.len() + value.len();
+        let before = self.before(name);
+        let place = match before {
+            Some(place) if self.value(place) == value => place,
+            _ => {
+                let name = before.map_or_else(|| self.names.number(name), |place| place.name);
+                self.bytes.push(MARK);
+                let value_at = self.bytes.len() as u32;
+                self.bytes.extend_from_slice(value);
+                Place { name, value_at, end: self.bytes.len() as u32 }
+            }
+        };
+        self.fields.push(place);
         place
     }
     /// Pushes a field that this batch already holds, without copying it. Places end with [`Entries::clear`], and
@@ -103,10 +130,24 @@ impl Entries {
     pub fn push_again(&mut self, place: Place) {
         debug_assert!(place.end as usize <= self.bytes.len(), "a place of another batch");
         self.fields.push(place);
-        self.logical_bytes += (place.end - place.name_at) as usize;
+        self.logical_bytes += self.names.get(place.name).len() + (place.end - place.value_at) as usize;
+    }
+    /// The field of this name in the entry before, if it stands about where it is expected.
+    #[inline]
+    fn before(&mut self, name: &[u8]) -> Option<Place> {
+        let end = self.heads.last().map_or(0, |head| head.fields_end as usize);
+        let expected = self.fields.get(self.guess..end.min(self.guess + SKIPPED_MAX))?;
+        let skipped = expected.iter().position(|place| self.names.get(place.name) == name)?;
+        self.guess += skipped + 1;
+        Some(expected[skipped])
+    }
+    #[inline]
+    fn value(&self, place: Place) -> &[u8] {
+        &self.bytes[place.value_at as usize..place.end as usize]
     }
     /// Ends the entry that the fields pushed since the last end belong to.
     pub fn end(&mut self, cursor: Cursor) {
+        self.guess = self.heads.last().map_or(0, |head| head.fields_end as usize);
         let fields_end = self.fields.len() as u32;
         let bytes_end = self.bytes.len() as u32;
         self.heads.push(Head { cursor, fields_end, bytes_end, logical_bytes: self.logical_bytes });
@@ -118,6 +159,7 @@ impl Entries {
         self.fields.truncate(fields as usize);
         self.bytes.truncate(bytes as usize);
         self.logical_bytes = logical;
+        self.guess = self.heads.len().checked_sub(2).map_or(0, |before| self.heads[before].fields_end as usize);
     }
     /// Takes back the last whole entry.
     pub fn pop(&mut self) {
@@ -146,6 +188,7 @@ impl Entries {
             head.bytes_end = self.bytes.len() as u32;
             self.logical_bytes = head.logical_bytes;
         }
+        self.guess = self.fields.len();
     }
     /// Entry `index`; panics beyond the end, like a slice.
     #[inline]
@@ -186,17 +229,22 @@ impl<'a> Entry<'a> {
     #[inline]
     pub fn placed_fields(&self) -> impl ExactSizeIterator<Item = (Place, &'a [u8], &'a [u8])> + use<'a> {
         let entries = self.entries;
-        entries.fields[self.fields.clone()].iter().map(move |place| {
-            (
-                *place,
-                &entries.bytes[place.name_at as usize..place.value_at as usize],
-                &entries.bytes[place.value_at as usize..place.end as usize],
-            )
-        })
+        let places = entries.fields[self.fields.clone()].iter();
+        places.map(move |place| (*place, entries.names.get(place.name), entries.value(*place)))
+    }
+    /// The values by the numbers of their names among [`Entries::names`].
+    #[inline]
+    pub(crate) fn numbered_fields(&self) -> impl ExactSizeIterator<Item = (usize, &'a [u8])> + use<'a> {
+        let entries = self.entries;
+        entries.fields[self.fields.clone()].iter().map(move |place| (place.name(), entries.value(*place)))
+    }
+    /// The names of all fields of its batch, each once.
+    pub(crate) fn batch_names(&self) -> &'a [Arc<[u8]>] {
+        self.entries.names()
     }
     /// Whether an earlier entry of the batch has the field that stands there.
     pub fn is_again(&self, place: Place) -> bool {
-        place.name_at < self.own_from
+        place.key() < self.own_from
     }
     /// The first value of a journal field such as `MESSAGE`.
     pub fn field(&self, name: &str) -> Option<&'a [u8]> {
@@ -249,6 +297,7 @@ pub struct Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// Entry `index` as text.
     fn text(entries: &Entries, index: usize) -> String {
@@ -264,13 +313,13 @@ mod tests {
         entries.push_again(host);
         entries.push_field(b"N", b"1");
         entries.end(Cursor::default());
-        assert_eq!((entries.arena_bytes(), entries.bytes()), (7, 12));
+        assert_eq!((entries.arena_bytes(), entries.bytes()), (4, 12));
         entries.push_again(host);
         entries.push_field(b"N", b"2");
         entries.abandon();
         assert_eq!((text(&entries, 0), text(&entries, 1)), ("HOST=a".into(), "HOST=a N=1".into()));
         entries.pop();
-        assert_eq!((entries.len(), entries.arena_bytes(), entries.bytes()), (1, 5, 5));
+        assert_eq!((entries.len(), entries.arena_bytes(), entries.bytes()), (1, 2, 5));
         assert_eq!(text(&entries, 0), "HOST=a");
 
         entries.push_field(b"N", b"3");
@@ -280,5 +329,54 @@ mod tests {
         assert_eq!(entries.bytes(), 5 + 2 + 2 * 6);
         entries.pop();
         assert_eq!((text(&entries, 0), entries.bytes()), ("HOST=a LABEL=x".into(), 5 + 6));
+    }
+
+    #[test]
+    fn what_the_entry_before_has_is_not_held_again() {
+        let mut entries = Entries::default();
+        let mut push = |fields: &[(&str, &str)]| {
+            let places = fields.iter().map(|(name, value)| entries.place_field(name.as_bytes(), value.as_bytes()));
+            let places: Vec<Place> = places.collect();
+            entries.end(Cursor::default());
+            places
+        };
+        let first = push(&[("HOST", "a"), ("UNIT", "x"), ("PID", ""), ("N", "1")]);
+        let again = push(&[("HOST", "a"), ("PID", ""), ("N", "2")]);
+        let turned = push(&[("N", "2"), ("HOST", "a"), ("HOST", "b")]);
+        assert_eq!((again[0], again[1]), (first[0], first[2]));
+        assert_eq!(turned[0], again[2]);
+        assert!(entries.get(1).is_again(again[0]) && !entries.get(1).is_again(again[2]));
+        assert_eq!(entries.names().len(), 4);
+        assert_eq!(text(&entries, 1), "HOST=a PID= N=2");
+        assert_eq!(text(&entries, 2), "N=2 HOST=a HOST=b");
+    }
+
+    proptest! {
+        #[test]
+        fn every_batch_gives_back_what_was_pushed(all in proptest::collection::vec(
+            (proptest::collection::vec(("[A-D]{1,2}", "[xy]{0,2}"), 0..8), 0..10_u8), 0..12)
+        ) {
+            let (mut entries, mut kept) = (Entries::default(), Vec::new());
+            for (fields, fate) in all {
+                fields.iter().for_each(|(name, value)| entries.push_field(name.as_bytes(), value.as_bytes()));
+                match fate {
+                    0 => entries.abandon(),
+                    _ => {
+                        entries.end(Cursor::default());
+                        kept.push(fields);
+                    }
+                }
+                if fate == 1 {
+                    entries.pop();
+                    kept.pop();
+                }
+            }
+            let texts: Vec<String> = (0..entries.len()).map(|index| text(&entries, index)).collect();
+            let wanted = kept.iter().map(|fields| {
+                fields.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+            });
+            prop_assert_eq!(texts, wanted.collect::<Vec<_>>());
+            prop_assert_eq!(entries.bytes(), kept.iter().flatten().map(|(n, v)| n.len() + v.len()).sum::<usize>());
+        }
     }
 }
