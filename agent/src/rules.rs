@@ -52,12 +52,7 @@ fn share(entry: &Entry<'_>) -> f64 {
 }
 
 /// A field that many entries share is looked at once: `placed` knows where it went.
-fn copy_redacted(
-    rules: &[Arc<Rule>],
-    entry: &Entry<'_>,
-    kept: &mut Entries,
-    placed: &mut HashMap<Place, Place>,
-) {
+fn copy_redacted(rules: &[Arc<Rule>], entry: &Entry<'_>, kept: &mut Entries, placed: &mut HashMap<Place, Place>) {
     for (place, name, value) in entry.placed_fields() {
         if let Some(place) = placed.get(&place).filter(|_| entry.is_again(place)) {
             kept.push_again(*place);

@@ -125,36 +125,27 @@ pub(crate) fn is_ipv4(text: &[u8], from: usize, to: usize) -> bool {
     let length = to.saturating_sub(from);
     // Sixteen bytes that hold it, behind it where there are as many, else before it.
     let at = from.min(text.len().saturating_sub(16));
-    let block = text.get(at..).and_then(|rest| rest.first_chunk::<16>()).filter(|_| BYTES.contains(&length));
-    let Some((block, lanes)) = block.zip(Lanes::at(text, at)) else {
+    let Some(lanes) = Lanes::at(text, at).filter(|_| BYTES.contains(&length)) else {
         return text.get(from..to).and_then(|text| std::str::from_utf8(text).ok()).is_some_and(is_ipv4_parsed);
     };
-    let own = |marks: u32| marks >> (from - at) & ((1 << length) - 1);
-    let points = own(lanes.are(b'.'));
-    let digits = own(lanes.are_at_most(b'9') & !lanes.are_at_most(b'0' - 1));
-    if points | digits != (1 << length) - 1 || points.count_ones() != 3 {
-        return false;
-    }
-    // All of it as one number, its first byte lowest.
-    let all = u128::from_le_bytes(*block) >> ((from - at) * 8);
-    let (mut begin, mut rest, mut fits) = (0, points | 1 << length, true);
-    for _ in 0..4 {
-        let end = rest.trailing_zeros();
-        rest &= rest - 1;
-        fits &= is_octet((all >> (begin * 8)) as u32, end - begin);
-        begin = end + 1;
-    }
-    fits
-}
-
-/// Whether so many digits, the first one lowest, are a number up to 255 without a zero in front.
-#[inline(always)]
-fn is_octet(digits: u32, count: u32) -> bool {
-    let first_three = digits.swap_bytes() >> 8;
-    let one = count == 1;
-    let two = (count == 2) & (digits & 0xff != u32::from(b'0'));
-    let three = (count == 3) & (0x0031_3030..=0x0032_3535).contains(&first_three);
-    one | two | three
+    // A bit for each of its bytes, the first one lowest.
+    let of = |marks: u32| marks >> (from - at) & ((1 << length) - 1);
+    let up_to_9 = of(lanes.are_at_most(b'9'));
+    let (points, digits) = (of(lanes.are(b'.')), up_to_9 & !of(lanes.are_at_most(b'0' - 1)));
+    let (zeros, ones, twos) = (of(lanes.are(b'0')), of(lanes.are(b'1')), of(lanes.are(b'2')));
+    let (fives, up_to_5) = (of(lanes.are(b'5')), of(lanes.are_at_most(b'5')));
+    let begins = points << 1 | 1;
+    let two_long = digits & digits >> 1;
+    let three_long = two_long & two_long >> 1;
+    let hundreds = begins & three_long;
+    let bad = (points | digits) ^ ((1 << length) - 1)
+        | three_long & three_long >> 1
+        | begins & !digits
+        | begins & zeros & two_long
+        | hundreds & !(ones | twos)
+        | hundreds & twos & !(up_to_5 >> 1)
+        | hundreds & twos & fives >> 1 & !(up_to_5 >> 2);
+    bad == 0 && points.count_ones() == 3
 }
 
 /// What the standard library reads and writes in the same way.
@@ -235,6 +226,18 @@ impl Word {
         }
     }
 
+    /// Where it stands if the text ends with it.
+    #[inline]
+    pub fn ends(&self, text: &[u8]) -> Option<usize> {
+        let at = text.len().checked_sub(self.len())?;
+        let ends = match text.len().checked_sub(8).and_then(|last| eight(text, last)) {
+            // What stands before it is shifted out.
+            Some(last) if (1..=8).contains(&self.len()) => last >> ((8 - self.len()) * 8) == self.head,
+            _ => text.ends_with(&self.text),
+        };
+        ends.then_some(at)
+    }
+
     /// The first place from `from` on where it stands: mostly where its first byte stands for the first time.
     #[inline]
     pub fn find(&self, text: &[u8], from: usize) -> Option<usize> {
@@ -267,7 +270,7 @@ mod tests {
     proptest! {
         #[test]
         fn numbers_and_addresses_are_what_the_library_reads(
-            before in "[a-z ]{0,20}", text in "[0-9.]{0,9}|[0-9]{1,3}[.][0-9]{1,3}[.][0-9]{1,3}[.][0-9]{1,3}|[0-9:;/]{1,8}", after in "[a-z ]{0,20}",
+            before in "[a-z ]{0,20}", text in "[0-9.]{0,9}|[0-9]{1,3}[.][0-9]{1,3}[.][0-9]{1,3}[.][0-9]{1,3}|(2[45][0-9]|1[0-9][0-9]|[1-9]?[0-9]|0[0-9]|300)([.](2[45][0-9]|1[0-9][0-9]|[1-9]?[0-9])){3}|[0-9:;/]{1,8}", after in "[a-z ]{0,20}",
         ) {
             let (whole, from) = (format!("{before}{text}{after}"), before.len());
             let to = from + text.len();
@@ -297,6 +300,9 @@ mod tests {
                 prop_assert_eq!(ready.find(&text, from), found);
                 let stands = text.get(from..).is_some_and(|rest| rest.starts_with(word));
                 prop_assert_eq!(ready.stands_at(&text, from), stands);
+                let ends = text.ends_with(word).then(|| text.len() - word.len());
+                prop_assert_eq!(ready.ends(&text), ends);
+                prop_assert_eq!(Word::new(own).ends(&text), text.ends_with(own).then(|| text.len() - own.len()));
                 prop_assert_eq!(same(&text, word), text == word);
                 prop_assert!(same(&text, &text.clone()));
             }

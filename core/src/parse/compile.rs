@@ -30,6 +30,8 @@ pub(crate) struct Program {
     /// Whether one of the steps is a closure.
     pub has_closure: bool,
     pub columns: Vec<Emit>,
+    /// For a parser that stores just what its only extractor reads: by column, the number of its field.
+    pub straight: Option<Vec<u16>>,
     /// Slots that take the entry's own field where the record has none.
     pub stand_ins: Vec<(u16, u16)>,
     /// How many slots a record has.
@@ -166,8 +168,9 @@ impl Parser {
         let program = Program {
             from,
             lines,
-            extracts,
             has_closure: steps.iter().any(|step| matches!(step, Action::Map(..))),
+            straight: straight(&extracts, &steps, &columns),
+            extracts,
             steps,
             stand_ins: columns.iter().filter_map(|emit: &Emit| Some((emit.slot, emit.or?))).collect(),
             columns,
@@ -178,6 +181,17 @@ impl Parser {
         };
         Ok(Self { table: Arc::new(table::def(&spec, defs)), spec, program })
     }
+}
+
+/// By column the number of its field, if every field of the only extractor goes to a column of its own.
+fn straight(extracts: &[Extract], steps: &[Action], columns: &[Emit]) -> Option<Vec<u16>> {
+    let [extract] = extracts else { return None };
+    let field = |emit: &Emit| {
+        let at = extract.fields.iter().position(|field| field.slot == emit.slot && emit.or.is_none())?;
+        Some(at as u16)
+    };
+    let is_plain = steps.is_empty() && columns.len() == extract.fields.len();
+    if is_plain { columns.iter().map(field).collect() } else { None }
 }
 
 impl Scope {

@@ -7,7 +7,6 @@ use super::{
 };
 use crate::{
     entry::{Entries, Entry},
-    expr::slots::Slot,
     table::{ParsedRows, Quarantined, Rows},
     time::Time,
 };
@@ -97,11 +96,8 @@ impl<'a> Desk<'a> {
         match self.shared.text(bytes) {
             Some(text) => {
                 self.work.resting = parser.program.has_closure && self.shared.rests(self.number);
-                let verdict = parser.record(text, of, &mut self.work);
-                if matches!(verdict, Verdict::Row) {
-                    emit(parser, &self.work, &mut self.rows, index);
-                    self.make_room(index, left);
-                }
+                let verdict = parser.add_row(text, of, &mut self.work, &mut self.rows, index);
+                self.make_room(index, left);
                 self.count(index, entry, verdict, text);
             }
             // Rare: bytes that are no UTF-8. The mended text lives for this record only.
@@ -110,10 +106,7 @@ impl<'a> Desk<'a> {
                 let mut work = Work::new(&parser.program, self.work.slots.now);
                 work.resting = parser.program.has_closure && self.shared.rests(self.number);
                 parser.prepare(of, &mut work);
-                let verdict = parser.record(&text, of, &mut work);
-                if matches!(verdict, Verdict::Row) {
-                    emit(parser, &work, &mut self.rows, index);
-                }
+                let verdict = parser.add_row(&text, of, &mut work, &mut self.rows, index);
                 self.count(index, entry, verdict, &text);
             }
         }
@@ -127,10 +120,7 @@ impl<'a> Desk<'a> {
         self.work.resting = parser.program.has_closure && self.shared.rests(self.number);
         self.counts.selected += lines as u64;
         self.counts.joined += lines as u64 - 1;
-        let verdict = parser.record(text, of, &mut self.work);
-        if matches!(verdict, Verdict::Row) {
-            emit(parser, &self.work, &mut self.rows, index);
-        }
+        let verdict = parser.add_row(text, of, &mut self.work, &mut self.rows, index);
         self.count(index, entry, verdict, text);
     }
 
@@ -219,17 +209,4 @@ impl Counts {
         self.dropped += more.dropped;
         self.failed += more.failed;
     }
-}
-
-/// Copies a record out of its slots into the columns.
-#[inline]
-fn emit(parser: &Parser, work: &Work<'_>, rows: &mut ParsedRows, index: u32) {
-    for (column, emit) in rows.rows.columns.iter_mut().zip(&parser.program.columns) {
-        match work.slots.values[usize::from(emit.slot)] {
-            Slot::Text(text) => column.push_text(text),
-            Slot::Int(int) => column.push_int(int),
-            other => drop(column.push(&work.slots.value(other))),
-        }
-    }
-    rows.entry.push(index);
 }

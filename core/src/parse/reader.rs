@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     expr::slots::{Slot, Slots},
-    table::ColumnType,
+    table::{Column, ColumnType},
     time::Time,
 };
 use regex::{CaptureLocations, Regex};
@@ -26,6 +26,36 @@ pub(crate) struct Extract {
     pub reader: Reader,
     /// In the order of the reader's pieces.
     pub fields: Vec<Field>,
+}
+
+impl Field {
+    /// A piece as a value of this field's type; `None` if it is none.
+    #[inline(always)]
+    fn typed<'a>(&self, piece: Piece, text: &'a str, on: &mut Slots<'a>, clock: Time) -> Option<Slot<'a>> {
+        Some(match piece.form {
+            Form::Raw => match &self.reading {
+                Reading::Text => Slot::Text(piece.of(text)),
+                Reading::Int => {
+                    let short = short_int(text.as_bytes(), piece.from as usize, piece.to as usize);
+                    Slot::Int(short.or_else(|| int(piece.of(text)))?)
+                }
+                Reading::Ip if is_ipv4(text.as_bytes(), piece.from as usize, piece.to as usize) => {
+                    Slot::Text(piece.of(text))
+                }
+                reading => reading.read(Slot::Text(piece.of(text)), on, clock)?,
+            },
+            Form::Number | Form::Micros => Slot::Int(piece.number()),
+            Form::Absent => Slot::Missing,
+            Form::Yes | Form::No if matches!(self.reading, Reading::Bool) => Slot::Bool(piece.form == Form::Yes),
+            Form::Yes => self.reading.read(Slot::Text("true"), on, clock)?,
+            Form::No => self.reading.read(Slot::Text("false"), on, clock)?,
+            Form::Hex => Slot::Int(i64::from_str_radix(piece.of(text), 16).ok()?),
+            Form::Escaped | Form::Slashed | Form::Doubled | Form::Indented => {
+                let made = on.make(piece.of(text).len(), |made| unescape::unescape(piece, text, made));
+                self.reading.read(made, on, clock)?
+            }
+        })
+    }
 }
 
 /// The kinds of readers.
@@ -103,32 +133,39 @@ impl Extract {
     /// Types every piece into its slot; the number of the first field that is not of its type.
     pub fn convert<'a>(&self, text: &'a str, pieces: &[Piece], on: &mut Slots<'a>, clock: Time) -> Result<(), usize> {
         for (index, (field, piece)) in self.fields.iter().zip(pieces).enumerate() {
-            let slot = match piece.form {
-                Form::Absent => continue,
-                Form::Yes | Form::No if matches!(field.reading, Reading::Bool) => Slot::Bool(piece.form == Form::Yes),
-                Form::Yes => field.reading.read(Slot::Text("true"), on, clock).ok_or(index)?,
-                Form::No => field.reading.read(Slot::Text("false"), on, clock).ok_or(index)?,
-                Form::Number | Form::Micros => Slot::Int(piece.number()),
-                Form::Hex => Slot::Int(i64::from_str_radix(piece.of(text), 16).map_err(|_| index)?),
-                Form::Raw => match &field.reading {
-                    Reading::Text => Slot::Text(piece.of(text)),
-                    Reading::Int => {
-                        let short = short_int(text.as_bytes(), piece.from as usize, piece.to as usize);
-                        Slot::Int(short.or_else(|| int(piece.of(text))).ok_or(index)?)
-                    }
-                    Reading::Ip if is_ipv4(text.as_bytes(), piece.from as usize, piece.to as usize) => {
-                        Slot::Text(piece.of(text))
-                    }
-                    reading => reading.read(Slot::Text(piece.of(text)), on, clock).ok_or(index)?,
-                },
-                Form::Escaped | Form::Slashed | Form::Doubled | Form::Indented => {
-                    let made = on.make(piece.of(text).len(), |made| unescape::unescape(*piece, text, made));
-                    field.reading.read(made, on, clock).ok_or(index)?
-                }
-            };
-            on.values[usize::from(field.slot)] = slot;
+            if piece.form != Form::Absent {
+                on.values[usize::from(field.slot)] = field.typed(*piece, text, on, clock).ok_or(index)?;
+            }
         }
         Ok(())
+    }
+
+    /// Types every piece straight into its column, which is that of `columns` its field's number stands for in
+    /// `order`. Where a field is not of its type nothing is added: [`Self::convert`] says which.
+    pub fn fill<'a>(
+        &self,
+        text: &'a str,
+        pieces: &[Piece],
+        (columns, order): (&mut [Column], &[u16]),
+        on: &mut Slots<'a>,
+        clock: Time,
+    ) -> bool {
+        for (nth, (field, piece)) in order.iter().enumerate().map(|(nth, at)| {
+            let at = usize::from(*at);
+            (nth, (&self.fields[at], pieces[at]))
+        }) {
+            let column = &mut columns[nth];
+            match field.typed(piece, text, on, clock) {
+                Some(Slot::Text(text)) => column.push_text(text),
+                Some(Slot::Int(int)) => column.push_int(int),
+                Some(other) => drop(column.push(&on.value(other))),
+                None => {
+                    columns[..nth].iter_mut().for_each(|column| column.truncate(column.len() - 1));
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     /// Why a text has not this shape.

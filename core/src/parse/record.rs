@@ -14,7 +14,7 @@ use crate::{
     expr::slots::{MADE_BYTES_MAX, Slot, Slots},
     fields,
     parse::convert::Reading,
-    table::{ColumnType, Storage},
+    table::{Column, ColumnType, ParsedRows, Storage},
     time::Time,
     value::Value,
 };
@@ -83,6 +83,63 @@ impl Parser {
         work.slots.clear();
         for (slot, field) in &of.reads.kept {
             work.slots.values[usize::from(*slot)] = field.read(of.entry, of.found, &mut work.slots);
+        }
+    }
+
+    /// Reads a text, runs the steps, and adds the row of entry `index` if there is one.
+    #[inline]
+    pub(crate) fn add_row<'a>(
+        &'a self,
+        text: &'a str,
+        of: Of<'_, 'a>,
+        work: &mut Work<'a>,
+        rows: &mut ParsedRows,
+        index: u32,
+    ) -> Verdict {
+        let verdict = match self.straight(text, of, work, &mut rows.rows.columns) {
+            Some(verdict) => verdict,
+            None => {
+                let verdict = self.record(text, of, work);
+                if matches!(verdict, Verdict::Row) {
+                    self.emit(work, &mut rows.rows.columns);
+                }
+                verdict
+            }
+        };
+        if matches!(verdict, Verdict::Row) {
+            rows.entry.push(index);
+        }
+        verdict
+    }
+
+    /// The quick way of parsers that only read fields and store them; `None` where the long way must be gone.
+    #[inline]
+    fn straight<'a>(
+        &'a self,
+        text: &'a str,
+        of: Of<'_, 'a>,
+        work: &mut Work<'a>,
+        columns: &mut [Column],
+    ) -> Option<Verdict> {
+        let order = self.program.straight.as_ref()?;
+        let (extract, clock) = (self.program.extracts.first()?, of.entry.time());
+        let Work { slots, scratch, .. } = work;
+        if let Err(miss) = extract.read(text, 0, scratch, clock) {
+            return Some(Verdict::Unmatched(0, miss));
+        }
+        let filled = extract.fill(text, &scratch.pieces, (columns, order), slots, clock);
+        filled.then_some(Verdict::Row)
+    }
+
+    /// Copies a record out of its slots into the columns.
+    #[inline]
+    fn emit(&self, work: &Work<'_>, columns: &mut [Column]) {
+        for (column, emit) in columns.iter_mut().zip(&self.program.columns) {
+            match work.slots.values[usize::from(emit.slot)] {
+                Slot::Text(text) => column.push_text(text),
+                Slot::Int(int) => column.push_int(int),
+                other => drop(column.push(&work.slots.value(other))),
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     bytes::eight,
-    time_parts::{Parts, month_of},
+    time_parts::{Date, Parts, month_of},
 };
 use crate::time::Time;
 
@@ -119,39 +119,35 @@ impl TimeFormat {
     /// Reads a whole text. What the format lacks (a year, a date) is taken so that it lies nearest to `clock`;
     /// without a zone it is UTC.
     pub fn read(&self, text: &str, clock: Time) -> Option<i64> {
-        let (parts, end) = self.parts(text.as_bytes())?;
+        let mut parts = Parts::default();
+        let end = self.parts(text.as_bytes(), &mut parts)?;
         if end == text.len() { parts.micros_since_1970(clock) } else { None }
     }
 
     /// Reads what stands at the start of a text, and how many bytes it takes; no time if there is no such day.
     pub fn read_start(&self, text: &str, clock: Time) -> Option<(Option<i64>, usize)> {
-        let (parts, end) = self.parts(text.as_bytes())?;
+        let mut parts = Parts::default();
+        let end = self.parts(text.as_bytes(), &mut parts)?;
         Some((parts.micros_since_1970(clock), end))
     }
 
-    /// What is written at the start of a text, and where that ends.
-    fn parts(&self, text: &[u8]) -> Option<(Parts, usize)> {
-        let mut parts = Parts::default();
+    /// Where what is written at the start of a text ends.
+    fn parts(&self, text: &[u8], parts: &mut Parts) -> Option<usize> {
         let (mut at, mut next) = (0, 0);
         while let Some(item) = self.0.get(next) {
             next += 1;
-            match (item, two(text, at)) {
-                (Item::Quick(quick), _) => {
-                    if let Some(length) = quick.read(text, at, &mut parts) {
+            match item {
+                Item::Quick(quick) => {
+                    if let Some(length) = quick.read(text, at, parts) {
                         at += length;
                         next += quick.items();
                     }
                 }
-                (Item::Byte(byte), _) if text.get(at) == Some(byte) => at += 1,
-                // Two digits, as most numbers of times are.
-                (Item::Month | Item::Day | Item::Hour | Item::Minute | Item::Second, Some(number)) => {
-                    parts.put(*item, number);
-                    at += 2;
-                }
-                _ => at = text.len() - item.read(text.get(at..)?, &mut parts)?.len(),
+                Item::Byte(byte) if text.get(at) == Some(byte) => at += 1,
+                _ => at = text.len() - item.read(text.get(at..)?, parts)?.len(),
             }
         }
-        Some((parts, at))
+        Some(at)
     }
 
     /// Whether this byte may stand in a time of this format; letters and digits are not asked for.
@@ -268,8 +264,8 @@ impl Quick {
             Self::Date => {
                 let pairs = pairs(eight(text, at)?, 0x2d30_302d_3030_3030, 0xff00_00ff_0000_0000)?;
                 let day = two(text, at + 8)?;
-                parts.year = Some(pair(pairs, 0) * 100 + pair(pairs, 2));
-                (parts.month, parts.day) = (Some(pair(pairs, 5)), Some(day));
+                let year = u16::from(pair(pairs, 0)) * 100 + u16::from(pair(pairs, 2));
+                parts.date = Date { year: Some(year), month: Some(pair(pairs, 5)), day: Some(day as u8) };
                 Some(10)
             }
             Self::SlashedDate => {
@@ -277,8 +273,8 @@ impl Quick {
                 let [_, _, b'/', a, b, c, b'/', ..] = *date else { return None };
                 let month = month_of([a | 0x20, b | 0x20, c | 0x20])?;
                 let (day, century, year) = (two(date, 0)?, two(date, 7)?, two(date, 9)?);
-                parts.year = Some(century * 100 + year);
-                (parts.month, parts.day) = (Some(month as i64 + 1), Some(day));
+                let year = (century * 100 + year) as u16;
+                parts.date = Date { year: Some(year), month: Some(month as u8 + 1), day: Some(day as u8) };
                 Some(11)
             }
             Self::MonthDay => {
@@ -286,7 +282,7 @@ impl Quick {
                 let month = month_of([a | 0x20, b | 0x20, c | 0x20])?;
                 let tens = if tens == b' ' && !after.is_ascii_digit() { b'0' } else { tens };
                 let day = two(&[tens, ones], 0)?;
-                (parts.month, parts.day) = (Some(month as i64 + 1), Some(day));
+                (parts.date.month, parts.date.day) = (Some(month as u8 + 1), Some(day as u8));
                 Some(6)
             }
         }
@@ -304,8 +300,8 @@ fn pairs(bytes: u64, form: u64, others: u64) -> Option<u64> {
 }
 
 #[inline]
-fn pair(pairs: u64, byte: u32) -> i64 {
-    (pairs >> (byte * 8) & 0xff) as i64
+fn pair(pairs: u64, byte: u32) -> u8 {
+    (pairs >> (byte * 8)) as u8
 }
 
 /// Two digits that stand at a place.
@@ -360,7 +356,7 @@ fn month_name<'t>(text: &'t [u8], parts: &mut Parts) -> Option<&'t [u8]> {
     let (&[a, b, c], _) = text.split_first_chunk()?;
     let month = month_of([a | 0x20, b | 0x20, c | 0x20])?;
     let name = MONTHS[month].as_bytes();
-    parts.month = Some(month as i64 + 1);
+    parts.date.month = Some(month as u8 + 1);
     let goes_on = text.get(3).is_some_and(u8::is_ascii_alphabetic);
     let whole = goes_on && text.get(..name.len()).is_some_and(|long| long.eq_ignore_ascii_case(name));
     Some(&text[if whole { name.len() } else { 3 }..])
@@ -392,6 +388,6 @@ fn offset<'t>(text: &'t [u8], parts: &mut Parts) -> Option<&'t [u8]> {
         Some(found) => found,
         None => (0, rest),
     };
-    parts.offset_s = sign * (hours * 3600 + minutes * 60);
+    parts.offset_s = sign * (hours * 3600 + minutes * 60) as i32;
     (hours <= 25 && minutes <= 59).then_some(rest)
 }

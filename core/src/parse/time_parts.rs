@@ -7,26 +7,29 @@ use std::cell::Cell;
 /// What was read so far.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Parts {
-    pub year: Option<i64>,
-    pub month: Option<i64>,
-    pub day: Option<i64>,
-    pub day_of_year: Option<i64>,
-    pub hour: i64,
+    pub date: Date,
+    pub day_of_year: Option<u16>,
+    pub hour: u8,
     pub afternoon: Option<bool>,
-    pub minute: i64,
-    pub second: i64,
-    pub micros: i64,
-    pub offset_s: i64,
+    pub minute: u8,
+    pub second: u8,
+    pub micros: u32,
+    pub offset_s: i32,
     pub epoch_us: Option<i64>,
+}
+
+/// As much of a date as was written.
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+pub(super) struct Date {
+    pub year: Option<u16>,
+    pub month: Option<u8>,
+    pub day: Option<u8>,
 }
 
 thread_local! {
     /// The last date that was read, with the day of the clock it was read by, and which day it is.
-    static LAST: Cell<Option<(Date, i64)>> = const { Cell::new(None) };
+    static LAST: Cell<Option<(Date, i64, i64)>> = const { Cell::new(None) };
 }
-
-/// Year, month, day, day of the clock.
-type Date = (Option<i64>, Option<i64>, Option<i64>, i64);
 
 const DAY_S: i64 = 86_400;
 /// A day no farther than this is nearest in its own year.
@@ -36,55 +39,61 @@ impl Parts {
     #[inline]
     pub fn put(&mut self, item: Item, number: i64) {
         match item {
-            Item::Year => self.year = Some(number),
-            Item::YearOfCentury => self.year = Some(number + if number < 69 { 2000 } else { 1900 }),
-            Item::Month => self.month = Some(number),
-            Item::Day => self.day = Some(number),
-            Item::DayOfYear => self.day_of_year = Some(number),
-            Item::Minute => self.minute = number,
-            Item::Second => self.second = number,
-            Item::DotFraction | Item::Fraction => self.micros = number,
-            _ => self.hour = number,
+            Item::Year => self.date.year = Some(number as u16),
+            Item::YearOfCentury => self.date.year = Some(number as u16 + if number < 69 { 2000 } else { 1900 }),
+            Item::Month => self.date.month = Some(number as u8),
+            Item::Day => self.date.day = Some(number as u8),
+            Item::DayOfYear => self.day_of_year = Some(number as u16),
+            Item::Minute => self.minute = number as u8,
+            Item::Second => self.second = number as u8,
+            Item::DotFraction | Item::Fraction => self.micros = number as u32,
+            _ => self.hour = number as u8,
         }
     }
 
     #[inline]
-    pub fn micros_since_1970(mut self, clock: Time) -> Option<i64> {
+    pub fn micros_since_1970(&self, clock: Time) -> Option<i64> {
         if let Some(micros) = self.epoch_us {
             return Some(micros);
         }
-        if let Some(afternoon) = self.afternoon {
-            if !(1..=12).contains(&self.hour) {
-                return None;
-            }
-            self.hour = self.hour % 12 + if afternoon { 12 } else { 0 };
-        }
-        if self.hour > 23 || self.minute > 59 || self.second > 60 {
+        let hour = match self.afternoon {
+            None => self.hour,
+            Some(_) if !(1..=12).contains(&self.hour) => return None,
+            Some(afternoon) => self.hour % 12 + if afternoon { 12 } else { 0 },
+        };
+        if hour > 23 || self.minute > 59 || self.second > 60 {
             return None;
         }
-        let of_day_s = self.hour * 3600 + self.minute * 60 + self.second.min(59) - self.offset_s;
-        let at = |day: i64| (day * DAY_S + of_day_s) * 1_000_000 + self.micros;
-        let nearest = |days: [Option<i64>; 3]| days.into_iter().flatten().map(at).min_by_key(|t| t.abs_diff(clock.0));
+        let minutes = i64::from(hour) * 60 + i64::from(self.minute);
+        let of_day_s = minutes * 60 + i64::from(self.second.min(59)) - i64::from(self.offset_s);
+        let at = |day: i64| (day * DAY_S + of_day_s) * 1_000_000 + i64::from(self.micros);
         let clock_day = clock.0.div_euclid(DAY_S * 1_000_000);
         // One date follows the same: what it was the last time is remembered.
-        let date = (self.year, self.month, self.day, clock_day);
-        if let Some(day) =
-            LAST.get().filter(|(last, _)| *last == date && self.day_of_year.is_none()).map(|(_, day)| day)
-        {
-            return Some(at(day));
+        match LAST.get() {
+            Some((date, by, day)) if date == self.date && by == clock_day && self.day_of_year.is_none() => {
+                Some(at(day))
+            }
+            _ => self.on_day(clock, clock_day, at),
         }
+    }
+
+    /// `at` says which moment it is on a day.
+    fn on_day(&self, clock: Time, clock_day: i64, at: impl Fn(i64) -> i64) -> Option<i64> {
+        let nearest = |days: [Option<i64>; 3]| days.into_iter().flatten().map(&at).min_by_key(|t| t.abs_diff(clock.0));
         let remembered = |day: i64| {
-            LAST.set(Some((date, day)));
+            LAST.set(Some((self.date, clock_day, day)));
             at(day)
         };
-        match (self.year, self.month, self.day, self.day_of_year) {
-            (Some(year), _, _, Some(nth)) => {
-                let long = day_number(year, 2, 29).is_some();
+        let Date { year, month, day } = self.date;
+        let (year, month, day) = (year.map(i64::from), month.map(i64::from), day.map(i64::from));
+        match (year, month, self.day_of_year) {
+            (Some(year), _, Some(nth)) => {
+                let (nth, long) = (i64::from(nth), day_number(year, 2, 29).is_some());
                 (1..=if long { 366 } else { 365 }).contains(&nth).then_some(())?;
                 Some(at(day_number(year, 1, 1)? + nth - 1))
             }
-            (Some(year), month, day, None) => Some(remembered(day_number(year, month.unwrap_or(1), day.unwrap_or(1))?)),
-            (None, Some(month), day, _) => {
+            (Some(year), month, None) => Some(remembered(day_number(year, month.unwrap_or(1), day.unwrap_or(1))?)),
+            (None, Some(month), _) => {
                 let year = year_of(clock_day);
                 let of = |year| day_number(year, month, day.unwrap_or(1));
                 match of(year) {
@@ -92,7 +101,7 @@ impl Parts {
                     this => nearest([of(year - 1), this, of(year + 1)]),
                 }
             }
-            (None, None, None, None) => nearest([-1, 0, 1].map(|more| Some(clock_day + more))),
+            (None, None, None) if day.is_none() => nearest([-1, 0, 1].map(|more| Some(clock_day + more))),
             _ => None,
         }
     }

@@ -74,8 +74,7 @@ impl Literal {
     #[inline]
     fn find(&self, text: &[u8], from: usize) -> Option<usize> {
         if self.is_last {
-            let at = text.len().checked_sub(self.word.len()).filter(|at| *at >= from)?;
-            return self.word.stands_at(text, at).then_some(at);
+            return self.word.ends(text).filter(|at| *at >= from);
         }
         self.word.find(text, from)
     }

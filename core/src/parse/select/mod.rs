@@ -53,7 +53,9 @@ pub(super) struct Gate {
 
 /// What is remembered while one entry is looked at; used again for the next.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct Found<'a> {
+    /// What the tables were last asked for, if they were.
+    keys: Option<Vec<Option<&'a [u8]>>>,
     gates: Vec<u16>,
     seats: Vec<u16>,
     searches: Vec<u16>,
@@ -127,7 +129,10 @@ impl Selection {
 
     /// Fills in the gates that an entry may pass.
     #[inline]
-    pub fn gates<'f>(&self, values: &[Option<&[u8]>], found: &'f mut Found) -> &'f [u16] {
+    pub fn gates<'f, 'a>(&self, values: &[Option<&'a [u8]>], found: &'f mut Found<'a>) -> &'f [u16] {
+        if self.gate_scans.is_empty() && self.is_known(values, &mut found.keys) {
+            return &found.gates;
+        }
         found.gates.clear();
         found.gates.extend_from_slice(&self.always);
         for (field, table) in &self.tables {
@@ -143,9 +148,25 @@ impl Selection {
         &found.gates
     }
 
+    /// Whether the tables are asked for the very values that the entry before had: a batch holds what repeats once.
+    #[inline]
+    fn is_known<'a>(&self, values: &[Option<&'a [u8]>], keys: &mut Option<Vec<Option<&'a [u8]>>>) -> bool {
+        let mut is_known = keys.is_some();
+        let keys = keys.get_or_insert_with(|| vec![None; self.tables.len()]);
+        for ((field, _), key) in self.tables.iter().zip(keys) {
+            let now = field.bytes(values);
+            is_known &= match (*key, now) {
+                (Some(before), Some(now)) => std::ptr::eq(before, now),
+                (before, now) => before.is_none() && now.is_none(),
+            };
+            *key = now;
+        }
+        is_known
+    }
+
     /// Fills in the seats whose texts stand in an entry that passed these gates.
     #[inline]
-    pub fn seats<'f>(&self, passed: &[u16], values: &[Option<&[u8]>], found: &'f mut Found) -> &'f [u16] {
+    pub fn seats<'f>(&self, passed: &[u16], values: &[Option<&[u8]>], found: &'f mut Found<'_>) -> &'f [u16] {
         found.seats.clear();
         if self.seat_scans.is_empty() {
             return &found.seats;
