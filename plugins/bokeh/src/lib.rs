@@ -55,22 +55,12 @@ impl Renderer for Bokeh {
             return Err(Error::failed(what).at(&scene.dashboard.place));
         }
         let page = Page::new(scene, &panels);
+        let mut spots = spots(scene);
+        let mut sources = panel::shared_sources(&page, &spots);
+        spots.iter_mut().for_each(|spot| spot.source = sources.remove(&spot.id));
         let mut writer = Writer::default();
-        let mut words = id::Words::for_roots();
-        let mut at = 0;
-        let (mut roots, mut ids) = (Vec::new(), Vec::new());
-        for row in &scene.dashboard.rows {
-            let answers = &scene.answers[at..at + row.len()];
-            let height = row.iter().zip(answers).map(|(panel, answer)| panel::natural_height(panel, answer)).max();
-            for (panel, answer) in row.iter().zip(answers) {
-                let id = words.take(&panel.title);
-                let spark = scene.sparks.get(at).and_then(Option::as_deref);
-                let height = panel.height.map_or(height.unwrap_or_default(), u32::from);
-                roots.push(writer.model(&panel::draw(&page, &Spot { id: id.clone(), panel, answer, spark, height })));
-                ids.push(id);
-                at += 1;
-            }
-        }
+        let roots: Vec<Value> = spots.iter().map(|spot| writer.model(&panel::draw(&page, spot))).collect();
+        let ids = spots.into_iter().map(|spot| spot.id).collect();
         let config = writer.model(&Model::new("DocumentConfig", "config").share());
         let title = scene.dashboard.title.as_str();
         let json = json!({"version": BOKEH_VERSION, "title": title, "config": config, "roots": roots});
@@ -84,4 +74,21 @@ impl Renderer for Bokeh {
     fn patch(&self, from: &Document, to: &Document) -> Option<Value> {
         patch::between(from, to)
     }
+}
+
+/// Every panel with its place on the page; those of one row are of one height.
+fn spots<'a>(scene: &Scene<'a>) -> Vec<Spot<'a>> {
+    let mut words = id::Words::for_roots();
+    let mut spots = Vec::new();
+    for row in &scene.dashboard.rows {
+        let answers = &scene.answers[spots.len()..spots.len() + row.len()];
+        let height = row.iter().zip(answers).map(|(panel, answer)| panel::natural_height(panel, answer)).max();
+        for (panel, answer) in row.iter().zip(answers) {
+            let place = spots.len();
+            let spark = scene.sparks.get(place).and_then(Option::as_deref);
+            let height = panel.height.map_or(height.unwrap_or_default(), u32::from);
+            spots.push(Spot { id: words.take(&panel.title), panel, answer, spark, height, place, source: None });
+        }
+    }
+    spots
 }

@@ -68,6 +68,10 @@ pub(crate) struct Spot<'a> {
     pub spark: Option<&'a Rows>,
     /// In pixels.
     pub height: u32,
+    /// Which panel of the page it is, in reading order.
+    pub place: usize,
+    /// The columns it has in common with other panels.
+    pub source: Option<Shared>,
 }
 
 impl<'a> Page<'a> {
@@ -98,6 +102,11 @@ impl<'a> Page<'a> {
     /// The moment as BokehJS counts: milliseconds, as clocks show them at the reader's.
     pub(crate) fn millis(&self, micros: i64) -> f64 {
         millis(micros, self.scene.zone_s)
+    }
+
+    /// Moments as a column.
+    pub(crate) fn moments(&self, times: &[i64]) -> Attr {
+        Attr::Numbers(times.iter().map(|time| self.millis(*time)).collect())
     }
 
     /// The window a panel looks at: the page's, or its own.

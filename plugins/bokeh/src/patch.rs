@@ -1,5 +1,7 @@
 //! What turns one document into the next while it is shown: Bokeh's own events, as few as will do.
 
+mod columns;
+
 use infralogs_core::plugin::Document;
 use serde_json::{Map, Value, json};
 use std::collections::{HashMap, HashSet};
@@ -66,7 +68,8 @@ impl<'a> Patch<'a> {
             }
             match (new.kind, name.as_str(), before) {
                 ("Plot", "above" | "below" | "left" | "right" | "center", _) => return None,
-                ("ColumnDataSource", "data", Some(before)) => self.data(id, before, after)?,
+                ("GlyphRenderer", "data_source", _) => return None, // an open plot would go on drawing the old one
+                ("ColumnDataSource", "data", Some(before)) => self.data(id, before, after),
                 _ => {
                     let value = self.write(after);
                     self.events.push(json!({"kind": "ModelChanged", "model": {"id": id}, "attr": name, "new": value}));
@@ -76,15 +79,25 @@ impl<'a> Patch<'a> {
         Some(())
     }
 
-    /// Columns: only the new rows if all others stayed as they are.
-    fn data(&mut self, id: &str, before: &Value, after: &Value) -> Option<()> {
-        let event = match appended(before, after) {
-            Some(rows) => json!({"kind": "ColumnsStreamed", "model": {"id": id}, "attr": "data", "data": rows,
-                                 "rollover": length_of_columns(after)}),
-            None => json!({"kind": "ColumnDataChanged", "model": {"id": id}, "attr": "data", "data": after}),
-        };
-        self.events.push(event);
-        Some(())
+    /// Columns: only new rows and changed cells if most stayed as they are.
+    fn data(&mut self, id: &str, before: &Value, after: &Value) {
+        let model = || json!({"id": id});
+        match columns::change(before, after) {
+            Some(columns::Change { rows, cells }) => {
+                if let Some(rows) = rows {
+                    let rollover = columns::length(after);
+                    self.events.push(json!({"kind": "ColumnsStreamed", "model": model(), "attr": "data", "data": rows,
+                                            "rollover": rollover}));
+                }
+                if let Some(cells) = cells {
+                    let event = json!({"kind": "ColumnsPatched", "model": model(), "attr": "data", "patches": cells});
+                    self.events.push(event);
+                }
+            }
+            None => {
+                self.events.push(json!({"kind": "ColumnDataChanged", "model": model(), "attr": "data", "data": after}))
+            }
+        }
     }
 
     /// The value as the browser needs it: known models by id, new ones in full once.
@@ -159,33 +172,4 @@ fn same(a: &Value, b: &Value) -> bool {
 fn length(range: Object<'_>) -> Option<i64> {
     let at = |name| range.attributes.get(name).and_then(Value::as_f64);
     Some(((at("end")? - at("start")?) / 1_000.0).round() as i64)
-}
-
-/// The columns of a source's data.
-fn columns(data: &Value) -> Option<Vec<(&str, &Vec<Value>)>> {
-    let entries = data.get("entries")?.as_array()?;
-    entries.iter().map(|entry| Some((entry.get(0)?.as_str()?, entry.get(1)?.as_array()?))).collect()
-}
-
-/// How many rows there are.
-fn length_of_columns(data: &Value) -> Option<usize> {
-    columns(data)?.first().map(|(_, column)| column.len())
-}
-
-/// The new rows, if the old ones are followed by them (some of the oldest may have gone).
-fn appended(before: &Value, after: &Value) -> Option<Value> {
-    let (before, after) = (columns(before)?, columns(after)?);
-    if before.len() != after.len() || before.iter().zip(&after).any(|(old, new)| old.0 != new.0) {
-        return None;
-    }
-    let (first_new, (_, first_old)) = (after.first()?.1.first()?, before.first()?);
-    let gone = first_old.iter().position(|value| value == first_new)?;
-    let stayed = first_old.len() - gone;
-    let added = after[0].1.len().checked_sub(stayed).filter(|added| *added > 0)?;
-    let same = before.iter().zip(&after).all(|((_, old), (_, new))| old[gone..] == new[..stayed]);
-    if !same || added >= stayed {
-        return None;
-    }
-    let rows: Vec<Value> = after.iter().map(|(name, column)| json!([name, column[stayed..]])).collect();
-    Some(json!({"type": "map", "entries": rows}))
 }

@@ -247,9 +247,10 @@ pub(crate) fn hover(
         .set("visible", false)
 }
 
-/// A line that is only there to be pointed at: it spans the plot at half its height.
-pub(crate) fn pointed_at(id: &str, source: &Shared, time: &str) -> Shared {
+/// A line that is only there to be pointed at: it spans the plot at half its height. A panel without data has nothing
+/// to say (`seen`), though others that share the source do.
+pub(crate) fn pointed_at(id: &str, source: &Shared, time: &str, seen: bool) -> Shared {
     let line = Model::new("Line", format!("{id}/hit/line")).set("x", field(time));
     let line = line.set("y", crate::model::value(0.5)).set("line_alpha", 0.0);
-    glyph(id, "hit", source, line).set("y_range_name", "unit").share()
+    glyph(id, "hit", source, line).set("y_range_name", "unit").set("visible", seen).share()
 }

@@ -143,6 +143,19 @@ fn a_browser_draws_without_a_word_and_patches_to_the_same() {
     assert!(["web-1", "web-2", "db-1", "Mon"].iter().all(|word| hover.contains(word)), "{hover}");
 }
 
+#[test]
+fn panels_with_the_same_moments_send_them_once() {
+    let (before, after) = (scenes::gallery().render(Theme::Dark), scenes::later().render(Theme::Dark));
+    assert!(before.json.to_string().contains("shared/every/300"), "no panels share their moments");
+    let patch = infralogs_bokeh::Bokeh.patch(&before, &after).expect("a patch");
+    let streamed = patch["events"]
+        .as_array()
+        .expect("events")
+        .iter()
+        .filter(|event| event["kind"] == "ColumnsStreamed" && event["model"]["id"] == "shared/every/300/data");
+    assert_eq!(streamed.count(), 1, "{patch}");
+}
+
 /// What BokehJS always says.
 fn is_quiet(message: &Value) -> bool {
     message.as_str().is_some_and(|text| text.starts_with("info: [bokeh 3.9.2] document idle"))

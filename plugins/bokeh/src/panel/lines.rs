@@ -9,9 +9,16 @@ use crate::{
     series::{Chart, Series},
     unit::{self, Scale},
 };
-use infralogs_core::{dashboard::PanelKind, table::Rows};
+use infralogs_core::{
+    dashboard::{Answer, Panel, PanelKind},
+    query::Shape,
+    table::Rows,
+};
 use serde_json::json;
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 /// The column of moments. No series can have its name.
 const TIME: &str = "~t";
@@ -40,6 +47,49 @@ struct Drawing<'a> {
     every: Option<Duration>,
     /// Of small multiples: whose chart it is, and the scale of all.
     small: Option<(String, f64)>,
+}
+
+/// The sources that panels have in common, by the panels' ids: panels of the layout that count by the same length of
+/// bucket stand at the same moments, which are then sent, and moved on, once. One whose moments differ keeps a source
+/// of its own.
+pub(crate) fn shared_sources(page: &Page<'_>, spots: &[Spot<'_>]) -> HashMap<String, Shared> {
+    let mut groups: BTreeMap<Duration, Vec<&Spot<'_>>> = BTreeMap::new();
+    for spot in spots {
+        if let Some(every) = common_step(spot.panel) {
+            groups.entry(every).or_default().push(spot);
+        }
+    }
+    let mut found = HashMap::new();
+    for (every, spots) in groups.into_iter().filter(|(_, spots)| spots.len() > 1) {
+        let mut times: Option<Vec<i64>> = None;
+        let mut columns = Vec::new();
+        let mut members = Vec::new();
+        for spot in spots {
+            let drawing = Drawing::of(page, spot);
+            if let Some(drawing) = drawing.filter(|drawing| !drawing.chart.series.is_empty()) {
+                if times.get_or_insert_with(|| drawing.chart.times.clone()) != &drawing.chart.times {
+                    continue;
+                }
+                columns.extend(drawing.columns());
+            }
+            members.push(spot.id.clone());
+        }
+        let moments = page.moments(&times.unwrap_or_default());
+        let id = format!("shared/every/{}", every.as_secs());
+        let source = plot::source(&id, std::iter::once((TIME.to_owned(), moments)).chain(columns).collect());
+        found.extend(members.into_iter().map(|id| (id, source.clone())));
+    }
+    found
+}
+
+/// The length of the buckets of a panel that looks at the page's window; `None` if it looks elsewhere or does not count.
+fn common_step(panel: &Panel) -> Option<Duration> {
+    let query = panel.query.as_ref().filter(|query| query.last.is_none() && panel.each.is_none())?;
+    let over_time = matches!(panel.kind, PanelKind::Lines { .. } | PanelKind::Areas { .. } | PanelKind::Bands);
+    match &query.shape {
+        Shape::Groups { every, .. } if over_time => *every,
+        _ => None,
+    }
 }
 
 /// The panel with rows, or why it can't be drawn with them.
@@ -81,6 +131,14 @@ pub(crate) fn draw_small(
 }
 
 impl<'a> Drawing<'a> {
+    /// A panel with rows that can be drawn.
+    fn of(page: &'a Page<'a>, spot: &'a Spot<'a>) -> Option<Self> {
+        let Answer::Rows(rows) = spot.answer else { return None };
+        let columns = Columns::of(spot.panel, rows);
+        let chart = Chart::read(&columns, rows.len(), page.window(spot.panel.query.as_ref())).ok()?;
+        Some(Self::new(page, spot, chart, &columns.scope(), columns.every))
+    }
+
     fn new(page: &'a Page<'a>, spot: &'a Spot<'a>, chart: Chart, scope: &str, every: Option<Duration>) -> Self {
         let style = match spot.panel.kind {
             PanelKind::Lines { stacked: true } | PanelKind::Areas { stacked: true } => Style::Stacked,
@@ -105,7 +163,7 @@ impl<'a> Drawing<'a> {
         let (page, id) = (self.page, self.id());
         let source = self.source();
         let series = self.series(&source);
-        let hit = plot::pointed_at(id, &source, TIME);
+        let hit = plot::pointed_at(id, &source, TIME, !self.chart.series.is_empty());
         let x = plot::time_axis(page, id);
         let y = plot::value_axis(page, id, self.scale_axis(), !self.chart.series.is_empty());
         let mut center: Vec<Attr> = vec![plot::grid(page, id, &y, 1).into()];
@@ -142,24 +200,43 @@ impl<'a> Drawing<'a> {
         axis
     }
 
+    /// What the panel shares with others, or its own.
     fn source(&self) -> Shared {
-        let times = self.chart.times.iter().map(|time| self.page.millis(*time)).collect();
-        let mut columns = vec![(TIME.to_owned(), Attr::Numbers(times))];
+        if let Some(shared) = &self.spot.source {
+            return shared.clone();
+        }
+        let times = (TIME.to_owned(), self.page.moments(&self.chart.times));
+        plot::source(self.id(), std::iter::once(times).chain(self.columns()).collect())
+    }
+
+    /// The series' columns.
+    fn columns(&self) -> Vec<plot::NamedColumn> {
+        let mut columns = Vec::new();
         for series in &self.chart.series {
+            let name = self.column(series);
             let values: Vec<f64> = series.values.iter().map(|value| unit::figures(value / self.scale.divide)).collect();
-            columns.extend(self.scale.written(&series.word, &values).map(|(name, texts)| (name, texts.into())));
+            columns.extend(self.scale.written(&name, &values).map(|(name, texts)| (name, texts.into())));
             if self.style == Style::Areas && has_gaps(series) {
                 let filled = values.iter().map(|value| if value.is_nan() { 0.0 } else { *value }).collect();
                 columns.push((self.area_column(series), Attr::Numbers(filled)));
             }
-            columns.push((series.word.clone(), Attr::Numbers(values)));
+            columns.push((name, Attr::Numbers(values)));
         }
-        plot::source(self.id(), columns)
+        columns
+    }
+
+    /// The column of a series; in a source of several panels it says whose it is.
+    fn column(&self, series: &Series) -> String {
+        match common_step(self.spot.panel) {
+            Some(_) => format!("{}/{}", self.spot.place, series.word),
+            None => series.word.clone(),
+        }
     }
 
     /// The column an area is filled up to: down to zero in gaps, which BokehJS would fill across.
     fn area_column(&self, series: &Series) -> String {
-        if has_gaps(series) { format!("{}~area", series.word) } else { series.word.clone() }
+        let column = self.column(series);
+        if has_gaps(series) { format!("{column}~area") } else { column }
     }
 
     /// The renderers of each series.
@@ -169,16 +246,17 @@ impl<'a> Drawing<'a> {
         let mut drawn = Vec::new();
         for (place, series) in self.chart.series.iter().enumerate() {
             let (word, colour) = (series.word.as_str(), self.colours[place].as_str());
+            let column = self.column(series);
             let stack = (self.style == Style::Stacked).then(|| {
-                let fields: Vec<&str> = self.chart.series[..=place].iter().map(|one| one.word.as_str()).collect();
+                let fields: Vec<String> = self.chart.series[..=place].iter().map(|one| self.column(one)).collect();
                 Model::new("Stack", format!("{id}/stack/{word}")).set("fields", fields).share()
             });
             let top = stack.as_ref().map_or_else(|| field(&self.area_column(series)), computed);
             let mut renderers = Vec::new();
             if let (Style::Bands, Some(lower)) = (self.style, place.checked_sub(1)) {
-                let lower = self.chart.series[lower].word.as_str();
+                let lower = self.column(&self.chart.series[lower]);
                 let band = Model::new("VArea", format!("{id}/area/{word}/glyph")).set("x", field(TIME));
-                let band = band.set("y1", field(lower)).set("y2", field(word)).set("fill_color", colour);
+                let band = band.set("y1", field(&lower)).set("y2", field(&column)).set("fill_color", colour);
                 renderers.push(plot::glyph(id, &format!("area/{word}"), source, band.set("fill_alpha", 0.22)).share());
             }
             if matches!(self.style, Style::Areas | Style::Stacked) {
@@ -191,7 +269,7 @@ impl<'a> Drawing<'a> {
             }
             if self.style != Style::Stacked {
                 let line = Model::new("Line", format!("{id}/line/{word}/glyph")).set("x", field(TIME));
-                let line = line.set("y", field(word)).set("line_color", colour).set("line_join", "round");
+                let line = line.set("y", field(&column)).set("line_color", colour).set("line_join", "round");
                 let wide = self.style == Style::Lines || (self.style == Style::Bands && place == 0);
                 let line = line.set("line_width", if wide { 1.8 } else { 1.2 });
                 renderers.push(plot::glyph(id, &format!("line/{word}"), source, line).share());
@@ -253,7 +331,7 @@ impl<'a> Drawing<'a> {
         let mut formats = vec![(format!("@{{{TIME}}}"), "datetime")];
         let mut html = format!("<div style=\"color:{muted};margin-bottom:2px\">@{{{TIME}}}{{{moment}}}</div>");
         if let ([only], 0) = (self.chart.series.as_slice(), self.chart.left_out) {
-            let (number, format) = self.scale.hover(&only.word);
+            let (number, format) = self.scale.hover(&self.column(only));
             html += &format!("{} <b>{number}</b>", template(&shorten(&only.name, NAME_LENGTH_MAX)));
             return plot::hover(self.page, self.id(), hit, html, formats.into_iter().chain(format).collect());
         }
@@ -263,7 +341,7 @@ impl<'a> Drawing<'a> {
             ordered.reverse();
         }
         for (series, colour) in ordered {
-            let (number, format) = self.scale.hover(&series.word);
+            let (number, format) = self.scale.hover(&self.column(series));
             let name = template(&shorten(&series.name, NAME_LENGTH_MAX));
             html += &format!(
                 "<i style=\"width:9px;height:9px;border-radius:3px;background:{colour}\"></i>\

@@ -12,6 +12,8 @@ mod states;
 pub(crate) mod table;
 mod text;
 
+pub(crate) use lines::shared_sources;
+
 use crate::{
     model::Shared,
     page::{Page, Spot},

@@ -58,7 +58,8 @@ pub(crate) fn draw(page: &Page<'_>, spot: &Spot<'_>, rows: &Rows) -> Result<Shar
         return Ok(without_data(page, spot, Note::Empty(spot.panel.empty.as_deref())));
     }
     let panel = inner(spot.panel, key);
-    let spot_of = |id, answer| Spot { id, panel: &panel, answer, spark: None, height: HEIGHT };
+    let spot_of =
+        |id, answer| Spot { id, panel: &panel, answer, spark: None, height: HEIGHT, place: spot.place, source: None };
     let mut words = Words::default();
     let mut charts = Vec::new();
     let named: Vec<(String, Rows)> = parts.into_iter().collect();
@@ -87,7 +88,7 @@ pub(crate) fn without_data(page: &Page<'_>, spot: &Spot<'_>, note: Note<'_>) -> 
 
 /// The panel as one of its charts sees it: without the key.
 fn inner(panel: &Panel, key: &str) -> Panel {
-    let mut inner = Panel { each: None, ..panel.clone() };
+    let mut inner = panel.clone();
     if let Some(Shape::Groups { by, .. }) = inner.query.as_mut().map(|query| &mut query.shape) {
         by.retain(|by| by.name() != key);
     }

@@ -78,6 +78,8 @@ pub fn patches() -> Vec<(&'static str, Sample, Sample)> {
         ("trouble comes", gallery(), trouble()),
         ("trouble goes", trouble(), gallery()),
         ("time goes on", gallery(), later()),
+        ("the last bucket grows", gallery(), grown(gallery())),
+        ("time goes on and buckets grow", gallery(), grown(later())),
         ("others", gallery(), others()),
     ]
 }
@@ -97,6 +99,24 @@ pub fn later() -> Sample {
         if let Answer::Rows(rows) = answer {
             *answer = Answer::Rows(Arc::new(moved(rows, step)));
         }
+    }
+    sample
+}
+
+/// The last row of every answer counted a little more.
+fn grown(mut sample: Sample) -> Sample {
+    for answer in &mut sample.answers {
+        let Answer::Rows(rows) = answer else { continue };
+        let mut grown = infralogs_core::table::Rows::new(rows.defs.clone());
+        for at in 0..rows.len() {
+            let cells = rows.columns.iter().zip(&rows.defs).map(|(column, def)| match column.get(at) {
+                Value::Int(count) if at + 1 == rows.len() && def.kind == ColumnType::Int => Value::Int(count + 1),
+                Value::Float(mean) if at + 1 == rows.len() => Value::Float(mean * 1.5),
+                cell => cell,
+            });
+            grown.push(&cells.collect::<Vec<_>>());
+        }
+        *answer = Answer::Rows(Arc::new(grown));
     }
     sample
 }
@@ -127,6 +147,6 @@ fn others() -> Sample {
     sample.answers[5] = means(&["web-9"], 12_000_000.0);
     sample.answers[6] = counts("unit", &[("cron.service", 12), ("a new one", 900)]);
     sample.answers[11] = errors_by_host(&["one", "two"], 3.0);
-    sample.answers[12] = records(3);
+    sample.answers[18] = records(3);
     sample
 }
