@@ -51,6 +51,7 @@ impl Server {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
         let server = Self { folder, port, options, user, child: Mutex::new(None), databases: AtomicU32::new(0) };
         copy(&template(), &server.path("data"));
+        std::fs::create_dir(server.path("tmp")).expect("a folder");
         if user != "root" {
             let owned = Command::new("chown").args(["-R", user]).arg(server.folder.path()).status().expect("chown");
             assert!(owned.success(), "the folder can't be given to {user}");
@@ -75,6 +76,8 @@ impl Server {
             .args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve", "--local-infile=1"])
             .args(["--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M", "--max-allowed-packet=64M"])
             .arg(format!("--datadir={}", self.path("data").display()))
+            // A starting server removes what looks like its own in a shared one.
+            .arg(format!("--tmpdir={}", self.path("tmp").display()))
             .arg(format!("--socket={}", self.path("sock").display()))
             .arg(format!("--pid-file={}", self.path("pid").display()))
             .arg(format!("--port={}", self.port))

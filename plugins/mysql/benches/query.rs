@@ -7,6 +7,7 @@ use infralogs_core::{
     expr::{Compare, Expr, TextTest},
     plugin::{Settings, Store},
     query::{Aggregate, Frame, Key, Measure, Query, Shape},
+    sql::rollup::bucket,
     tables,
     testing::{
         mariadb::Server,
@@ -18,21 +19,25 @@ use infralogs_mysql::Mysql;
 use std::time::{Duration, Instant};
 
 const ROUNDS: usize = 5;
+const HOUR_US: i64 = 3_600_000_000;
 const DAY: Duration = Duration::from_secs(86_400);
 const MACHINES: u64 = 50;
-const BATCH: u64 = 10_000;
+const DAYS: u64 = 7;
+const BATCH: u64 = 5_000;
 
 fn main() {
     let rows: u64 = std::env::var("INFRALOGS_BENCH_ROWS").ok().and_then(|rows| rows.parse().ok()).unwrap_or(500_000);
     let server = Server::start(&["--innodb-buffer-pool-size=1G", "--innodb-log-file-size=512M"]);
     let database = server.database();
-    let settings = serde_json::json!({ "url": server.url(&database), "keep": { "logs": "6d" } });
+    let settings = serde_json::json!({ "url": server.url(&database), "keep": { "logs": "5d" } });
     let store = Mysql::new(&Settings::of(settings)).expect("settings");
     store.migrate().expect("migrate");
-    let now = Time::now();
+    // A whole hour, so that a day's rows and counts can be copied together.
+    let now = Time(bucket(Time::now().0, HOUR_US));
     let started = Instant::now();
-    fill(&store, rows, now);
-    println!("{rows} rows of {MACHINES} machines over 7 days, stored in {:.0} s", started.elapsed().as_secs_f64());
+    let each = fill_a_day(&store, rows, now);
+    copy_the_day(&server, &database, each);
+    println!("{rows} rows of {MACHINES} machines over {DAYS} days, stored in {:.0} s", started.elapsed().as_secs_f64());
     server.sql(&format!("ANALYZE TABLE {database}.logs, {database}.rollups"));
     let counted = server.sql(&format!("SELECT COUNT(*) FROM {database}.rollups"));
     println!("{} rows of rollups\n\n| question | ms, median of {ROUNDS} | bound |\n|---|---|---|", counted.trim());
@@ -70,21 +75,37 @@ fn main() {
     drop_a_day(&store, now);
 }
 
-/// Machines in turn, each minute of the week as busy as the next.
-fn fill(store: &Mysql, rows: u64, now: Time) {
-    let each = rows / MACHINES;
-    let apart = 7 * DAY.as_micros() as i64 / each as i64;
-    let start = now.minus(7 * DAY);
-    for machine in 0..MACHINES {
-        let name = format!("web-{machine}");
-        let mut first = 1;
-        while first <= each {
-            let many = BATCH.min(each + 1 - first);
+/// The first day through the store: machines in turn, each minute as busy as the next. How many rows each machine has.
+fn fill_a_day(store: &Mysql, rows: u64, now: Time) -> u64 {
+    let each = rows / MACHINES / DAYS;
+    let apart = DAY.as_micros() as i64 / each as i64;
+    let start = now.minus(DAY * DAYS as u32);
+    for first in (1..=each).step_by(BATCH as usize) {
+        for machine in 0..MACHINES {
             let from = Time(start.0 + (first as i64 - 1) * apart + machine as i64);
-            Load::new(&name, first, many, from, apart).store(store);
-            first += many;
+            Load::new(&format!("web-{machine}"), first, BATCH.min(each + 1 - first), from, apart).store(store);
         }
     }
+    each
+}
+
+/// The other days are the first one again, rows and counts.
+fn copy_the_day(server: &Server, database: &str, each: u64) {
+    let next_day = bucket_of_day(server, database) + DAY.as_micros() as i64;
+    for day in 1..DAYS {
+        let (later, more) = (day as i64 * DAY.as_micros() as i64, day * each);
+        server.sql(&format!(
+            "INSERT INTO {database}.logs SELECT time + {later}, machine, seqnum_id, seqnum + {more}, host, unit, \
+             identifier, command, priority, pid, message, fields FROM {database}.logs WHERE time < {next_day}; \
+             INSERT INTO {database}.rollups SELECT cube, bucket + {later}, host, unit, priority, has, shard, n \
+             FROM {database}.rollups WHERE bucket < {next_day}"
+        ));
+    }
+}
+
+/// When the first day begins.
+fn bucket_of_day(server: &Server, database: &str) -> i64 {
+    server.sql(&format!("SELECT MIN(bucket) FROM {database}.rollups")).trim().parse().expect("a bucket")
 }
 
 fn groups(every_s: Option<u64>, by: &[&str]) -> Query {
@@ -127,5 +148,8 @@ fn search(store: &Mysql, week: &Frame) {
 fn drop_a_day(store: &Mysql, now: Time) {
     let started = Instant::now();
     let dropped = store.retain(&[], now).expect("retain");
-    println!("| dropping the oldest day ({dropped} rows) | {:.1} | ≤ 500 |", started.elapsed().as_secs_f64() * 1_000.0);
+    println!(
+        "| dropping the oldest day and what is before ({dropped} rows) | {:.1} | ≤ 500 |",
+        started.elapsed().as_secs_f64() * 1_000.0
+    );
 }

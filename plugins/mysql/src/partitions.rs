@@ -23,8 +23,8 @@ const MADE_MAX: i64 = 366;
 /// How long DDL may wait for running statements, in seconds (MariaDB waits twice), and how often it comes back.
 const DDL_WAIT_S: u32 = 1;
 const DDL_TRIES: u32 = 5;
-/// Rows counted exactly before they are dropped.
-const COUNTED_MAX: u64 = 1_000_000;
+/// Rows counted exactly before they are dropped; of more the server's estimate is told.
+const COUNTED_MAX: u64 = 10_000;
 /// The server gave up waiting for a lock.
 const LOCK_TIMEOUT: u16 = 1205;
 const DAY_US: i64 = 86_400_000_000;
@@ -42,12 +42,12 @@ pub(crate) fn day(time: Time) -> i64 {
     time.0.div_euclid(DAY_US).saturating_mul(DAY_US)
 }
 
-/// What stands at the end of CREATE TABLE.
-pub(crate) fn clause(now: Time) -> String {
+/// What stands at the end of CREATE TABLE: days by this column.
+pub(crate) fn clause(now: Time, column: &str) -> String {
     let (first, last) = (day(now) - DAYS_BACK * DAY_US, day(now) + DAYS_AHEAD * DAY_US);
     let days = days(first, last);
     format!(
-        " PARTITION BY RANGE (`time`) (PARTITION past VALUES LESS THAN ({first}), {days}, \
+        " PARTITION BY RANGE (`{column}`) (PARTITION past VALUES LESS THAN ({first}), {days}, \
          PARTITION future VALUES LESS THAN MAXVALUE)"
     )
 }
@@ -88,11 +88,14 @@ pub(crate) fn keep_ahead(session: &mut Session, table: &str, now: Time) -> Resul
     ddl(session, &sql, "making the coming days' partitions")
 }
 
-/// Drops partitions with their rows, all at once; `past` is emptied. How many rows, each counted up to a million.
+/// Drops partitions with their rows, all at once; `past` is emptied. How many rows, of many about.
 pub(crate) fn drop(session: &mut Session, table: &str, names: &[&str]) -> Result<u64> {
     let mut all = 0;
     for name in names {
-        let rows = count(session, table, name, COUNTED_MAX)?;
+        let rows = match count(session, table, name, COUNTED_MAX)? {
+            COUNTED_MAX => estimate(session, table, name)?,
+            few => few,
+        };
         all += rows;
         if *name == "past" && rows > 0 {
             let sql = format!("ALTER TABLE {} TRUNCATE PARTITION past", Dialect::Mysql.quote(table));
@@ -113,6 +116,15 @@ pub(crate) fn count(session: &mut Session, table: &str, name: &str, limit: u64) 
     let sql = format!("SELECT COUNT(*) FROM (SELECT 1 FROM {table} PARTITION (`{name}`) LIMIT {limit}) AS r");
     let count: Option<u64> = session.conn.query_first(sql).map_err(failed("counting the rows of an old day"))?;
     Ok(count.unwrap_or(0))
+}
+
+/// How many rows the server thinks a large partition has.
+fn estimate(session: &mut Session, table: &str, name: &str) -> Result<u64> {
+    let sql = "SELECT table_rows FROM information_schema.partitions
+               WHERE table_schema = DATABASE() AND table_name = ? AND partition_name = ?";
+    let rows: Option<Option<u64>> =
+        session.conn.exec_first(sql, (table, name)).map_err(failed("estimating the rows of an old day"))?;
+    Ok(rows.flatten().unwrap_or_default().max(COUNTED_MAX))
 }
 
 /// Runs DDL that does not wait for long, and comes back a few times.
@@ -147,7 +159,7 @@ mod tests {
     #[test]
     fn days_have_names_and_ends() {
         let now = Time::parse("2026-02-28T23:59:59Z", Time(0)).expect("time");
-        let clause = clause(now);
+        let clause = clause(now, "time");
         let start = day(now);
         assert!(clause.contains(&format!("PARTITION past VALUES LESS THAN ({})", start - 7 * DAY_US)), "{clause}");
         assert!(clause.contains(&format!("PARTITION p20260228 VALUES LESS THAN ({})", start + DAY_US)), "{clause}");

@@ -30,6 +30,8 @@ pub(crate) struct Session {
     pub flavour: Flavour,
     /// Whether `LOAD DATA LOCAL` may be used; found out at the first try.
     pub local: bool,
+    /// The longest the server may be silent on it.
+    pub silent_max: Duration,
     used: Instant,
     generation: u64,
 }
@@ -152,7 +154,7 @@ impl Pool {
             conn.query_drop(sql).map_err(failed("setting up a connection"))?;
         }
         flavour.may_setup().iter().for_each(|sql| drop(conn.query_drop(sql)));
-        Ok(Session { conn, flavour, local: true, used: Instant::now(), generation })
+        Ok(Session { conn, flavour, local: true, silent_max: self.access.silent_max, used: Instant::now(), generation })
     }
 
     fn at_work(&self, turn: u64, id: u32) {

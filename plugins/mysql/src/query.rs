@@ -3,7 +3,6 @@
 use crate::{
     error::{code, failed, is_not_there},
     pool::Session,
-    settings::SILENCE_MAX,
 };
 use infralogs_core::{
     error::{Error, Kind, Result},
@@ -22,7 +21,7 @@ const OUT_OF_RANGE: u16 = 1690;
 
 /// The rows of a statement; an error once it takes longer than it may.
 pub(crate) fn run(session: &mut Session, select: &Select, timeout_ms: u32) -> Result<Rows> {
-    let timeout = Duration::from_millis(timeout_ms.into()).min(SILENCE_MAX / 2);
+    let timeout = Duration::from_millis(timeout_ms.into()).min(session.silent_max / 2);
     let sql = session.flavour.timed(&select.sql, timeout);
     let params: Vec<Bound> = select.params.iter().map(parameter).collect();
     let params = if params.is_empty() { mysql::Params::Empty } else { mysql::Params::Positional(params) };

@@ -40,7 +40,7 @@ pub(crate) fn retain(pool: &Pool, keep: &Keep, declared: &[Arc<TableDef>], now: 
 fn upkeep(session: &mut Session, keep: &Keep, declared: &[Arc<TableDef>], now: Time) -> Result<u64> {
     let built_in = [&tables::LOGS, &tables::QUARANTINE].map(|table| table.name.clone());
     let all: Vec<String> = declared.iter().map(|table| table.name.clone()).chain(built_in).collect();
-    for table in &all {
+    for table in all.iter().map(String::as_str).chain([rollup::TABLE]) {
         partitions::keep_ahead(session, table, now)?;
     }
     let mut dropped = 0;
@@ -110,11 +110,23 @@ fn forget_counts(session: &mut Session, table: &str, before: i64) -> Result<()> 
     if table != tables::LOGS.name {
         return Ok(());
     }
+    let list = partitions::list(session, rollup::TABLE)?;
+    let whole: Vec<&str> = list
+        .iter()
+        .filter(|partition| partition.below.is_some_and(|below| below <= before))
+        .map(|partition| partition.name.as_str())
+        .collect();
+    partitions::drop(session, rollup::TABLE, &whole)?;
+    if !list.is_empty() && whole.contains(&"past") {
+        return Ok(());
+    }
+    // What came late; in a store from before counts had days, all of them.
+    let past = if list.is_empty() { "" } else { " PARTITION (past)" };
     let doing = "dropping old counts";
     for cube in &rollup::CUBES {
         loop {
             let sql = format!(
-                "DELETE FROM {} WHERE cube = {} AND bucket < {before} LIMIT {ROWS_AT_ONCE}",
+                "DELETE FROM {}{past} WHERE cube = {} AND bucket < {before} LIMIT {ROWS_AT_ONCE}",
                 rollup::TABLE,
                 cube.number
             );

@@ -47,7 +47,9 @@ pub(crate) fn migrate(session: &mut Session) -> Result<()> {
              n BIGINT NOT NULL, PRIMARY KEY (cube, bucket, host, unit, priority, has, shard))",
         ];
         for table in own {
-            let sql = format!("CREATE TABLE IF NOT EXISTS {table} {options}");
+            // Counts go by whole days as their rows do.
+            let days = table.starts_with(rollup::TABLE).then(|| partitions::clause(Time::now(), "bucket"));
+            let sql = format!("CREATE TABLE IF NOT EXISTS {table} {options}{}", days.unwrap_or_default());
             session.conn.query_drop(sql).map_err(failed(doing))?;
         }
         let found: Option<Option<i64>> =
@@ -130,7 +132,7 @@ fn create_table(session: &mut Session, table: &TableDef, columns: &[ColumnDef]) 
     let mut options = session.flavour.table_options();
     let has_days = table.name == tables::LOGS.name || table.name == tables::QUARANTINE.name;
     if has_days || tables::built_in(&table.name).is_none() {
-        options.push_str(&partitions::clause(Time::now()));
+        options.push_str(&partitions::clause(Time::now(), "time"));
     }
     session.conn.query_drop(create(&table.name, columns, &options))
 }

@@ -3,6 +3,7 @@
 use infralogs_core::{
     error::{Error, Result},
     plugin::{Secret, Settings},
+    sql::retention::Age,
 };
 use mysql::{Opts, OptsBuilder, SslOpts};
 use serde::Deserialize;
@@ -10,8 +11,8 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 /// The longest a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest the server may be silent in the middle of something; no statement of ours may take longer.
-pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(90);
+/// The longest the server may be silent in the middle of something where nobody says; no statement of ours takes longer.
+const SILENT_MAX: Duration = Duration::from_secs(90);
 /// Statements kept prepared on each connection.
 const STATEMENTS_MAX: usize = 64;
 
@@ -25,6 +26,8 @@ struct Chosen {
     secret: Option<String>,
     /// A certificate authority's certificate (PEM): the connection is encrypted and the server checked.
     ca_file: Option<PathBuf>,
+    /// The longest the server may be silent in the middle of something. Queries get half of it at most.
+    silent_max: Option<Age>,
 }
 
 /// How to connect.
@@ -33,6 +36,8 @@ pub(crate) struct Access {
     password_file: Option<PathBuf>,
     /// Whether user and password are given while running.
     pub rotates: bool,
+    /// The longest the server may be silent.
+    pub silent_max: Duration,
 }
 
 impl fmt::Debug for Access {
@@ -62,16 +67,21 @@ impl Access {
                 .at(&settings.place)
                 .help("keep `secret` and write mysql://HOST:3306/DATABASE"));
         }
+        let silent_max = chosen.silent_max.map_or(SILENT_MAX, |age| age.0);
+        if silent_max < Duration::from_secs(1) {
+            return Err(Error::invalid("silent_max is under a second").at(&settings.place).help("leave it out: 90s"));
+        }
         let tls = chosen.ca_file.map(|file| SslOpts::default().with_root_cert_path(Some(file)));
         let base = OptsBuilder::from_opts(base)
             .prefer_socket(false)
             .tcp_connect_timeout(Some(CONNECT_TIMEOUT))
-            .read_timeout(Some(SILENCE_MAX))
-            .write_timeout(Some(SILENCE_MAX))
+            .read_timeout(Some(silent_max))
+            .write_timeout(Some(silent_max))
             .tcp_nodelay(true)
             .stmt_cache_size(Some(STATEMENTS_MAX))
             .ssl_opts(tls);
-        Ok(Self { base: base.into(), password_file: chosen.password_file, rotates: chosen.secret.is_some() })
+        let rotates = chosen.secret.is_some();
+        Ok(Self { base: base.into(), password_file: chosen.password_file, rotates, silent_max })
     }
 
     /// What a person calls it.

@@ -10,15 +10,27 @@ columns = ("time", "machine", "seqnum_id", "seqnum", "host", "unit", "identifier
 with open(path, encoding="utf-8") as file:
     table = [[None if cell == "\\N" else cell for cell in line.rstrip("\n").split("\t")] for line, _ in zip(file, range(rows))]
 sql = f"INSERT INTO logs ({', '.join(f'`{name}`' for name in columns)}) VALUES ({', '.join(['%s'] * len(columns))})"
-db = pymysql.connect(host="127.0.0.1", port=port, user="root", database=database, ssl_disabled=True, charset="utf8mb4")
+
+
+def connect():
+    return pymysql.connect(host="127.0.0.1", port=port, user="root", database=database, ssl_disabled=True, charset="utf8mb4")
+
+
+db = connect()
 started = time.perf_counter()
 with db.cursor() as cursor:
     if how == "many":
         for at in range(0, len(table), 5000):
             cursor.executemany(sql, table[at:at + 5000])
             db.commit()
-    else:
+    elif how == "one":
         for row in table:
             cursor.execute(sql, row)
             db.commit()
+    else:  # a connection for each row, as hooks and cron scripts do
+        for row in table:
+            own = connect()
+            own.cursor().execute(sql, row)
+            own.commit()
+            own.close()
 print(time.perf_counter() - started)
