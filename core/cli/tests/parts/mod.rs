@@ -6,6 +6,7 @@ pub mod ask;
 pub mod journal;
 pub mod program;
 pub mod proxy;
+pub mod standin;
 
 use std::{
     net::TcpListener,

@@ -36,6 +36,30 @@ impl Program {
         self.child.id()
     }
 
+    /// The most it ever had resident, in MB.
+    pub fn resident_mb_max(&self) -> f64 {
+        self.status("VmHWM:") / 1024.0
+    }
+
+    /// What it has resident now, in MB.
+    pub fn resident_mb(&self) -> f64 {
+        self.status("VmRSS:") / 1024.0
+    }
+
+    fn status(&self, name: &str) -> f64 {
+        let said = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = said.lines().find_map(|line| line.strip_prefix(name)).expect("the kernel says it");
+        line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
+    }
+
+    /// Seconds of CPU so far, by the kernel's count in hundredths.
+    pub fn cpu_s(&self) -> f64 {
+        let said = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
+        let numbers = said.rsplit_once(')').expect("a name").1.split_whitespace();
+        let numbers: Vec<f64> = numbers.map(|number| number.parse().unwrap_or(0.0)).collect();
+        (numbers[11] + numbers[12]) / 100.0
+    }
+
     /// What it printed so far.
     pub fn said(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()

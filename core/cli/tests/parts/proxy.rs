@@ -1,11 +1,11 @@
-//! A TCP proxy that misbehaves when told to: slow, deaf on the way back, or cutting everything.
+//! A TCP proxy that misbehaves when told to: slow, deaf on the way back, cutting everything, or cutting at COMMIT.
 
 use std::{
     io::{Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
     },
     thread::sleep,
     time::Duration,
@@ -20,6 +20,31 @@ pub enum Mood {
     Slow,
     /// What the client says arrives; no answer comes back. So a COMMIT is carried out and nobody hears of it.
     Deaf,
+    /// Every third COMMIT reaches the server, which answers it: the answer is swallowed and the connection reset.
+    /// Every other third COMMIT is swallowed itself, so that the transaction ends by the reset.
+    LosesCommits,
+}
+
+/// A statement as MySQL's protocol sends it: length, number, `COM_QUERY`, text.
+const COMMIT: &[u8] = b"\x07\x00\x00\x00\x03COMMIT";
+
+/// What became of the COMMITs that passed while some were lost.
+#[derive(Debug, Default)]
+pub struct Commits {
+    seen: AtomicU64,
+    unanswered: AtomicU64,
+    unheard: AtomicU64,
+}
+
+impl Commits {
+    /// Carried out by the server, and the client never heard of it.
+    pub fn unanswered(&self) -> u64 {
+        self.unanswered.load(Ordering::Relaxed)
+    }
+    /// Never carried out.
+    pub fn unheard(&self) -> u64 {
+        self.unheard.load(Ordering::Relaxed)
+    }
 }
 
 /// Listens on a port of its own and passes bytes on to another.
@@ -28,6 +53,7 @@ pub struct Proxy {
     mood: Arc<AtomicU8>,
     streams: Arc<Mutex<Vec<TcpStream>>>,
     ended: Arc<AtomicBool>,
+    commits: Arc<Commits>,
 }
 
 impl Proxy {
@@ -39,8 +65,10 @@ impl Proxy {
             mood: Arc::default(),
             streams: Arc::default(),
             ended: Arc::default(),
+            commits: Arc::default(),
         };
         let (mood, streams, ended) = (proxy.mood.clone(), proxy.streams.clone(), proxy.ended.clone());
+        let commits = proxy.commits.clone();
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 if ended.load(Ordering::Relaxed) {
@@ -51,9 +79,11 @@ impl Proxy {
                 let (Ok(client2), Ok(server2)) = (client.try_clone(), server.try_clone()) else { continue };
                 let mut open = streams.lock().unwrap_or_else(PoisonError::into_inner);
                 open.extend([client.try_clone(), server.try_clone()].into_iter().flatten());
-                let (there, back) = (mood.clone(), mood.clone());
-                std::thread::spawn(move || pass(client, server, &there, false));
-                std::thread::spawn(move || pass(server2, client2, &back, true));
+                let swallow = Arc::<AtomicBool>::default();
+                let there = Way { mood: mood.clone(), back: false, swallow: swallow.clone(), commits: commits.clone() };
+                let back = Way { mood: mood.clone(), back: true, swallow, commits: commits.clone() };
+                std::thread::spawn(move || pass(client, server, &there));
+                std::thread::spawn(move || pass(server2, client2, &back));
             }
         });
         proxy
@@ -67,6 +97,11 @@ impl Proxy {
     /// Changes how it behaves, for open connections as well.
     pub fn set(&self, mood: Mood) {
         self.mood.store(mood as u8, Ordering::Relaxed);
+    }
+
+    /// What became of COMMITs while some were lost.
+    pub fn commits(&self) -> &Commits {
+        &self.commits
     }
 
     /// Cuts every open connection.
@@ -85,17 +120,52 @@ impl Drop for Proxy {
     }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, mood: &AtomicU8, back: bool) {
+/// One direction of one connection.
+struct Way {
+    mood: Arc<AtomicU8>,
+    back: bool,
+    /// The next answer is swallowed, and the connection ends.
+    swallow: Arc<AtomicBool>,
+    commits: Arc<Commits>,
+}
+
+impl Way {
+    fn is(&self, mood: Mood) -> bool {
+        self.mood.load(Ordering::Relaxed) == mood as u8
+    }
+
+    /// Whether a piece may go on.
+    fn lets_pass(&self, piece: &[u8]) -> bool {
+        if self.back {
+            return !self.swallow.load(Ordering::SeqCst);
+        }
+        if self.is(Mood::LosesCommits) && piece == COMMIT {
+            match self.commits.seen.fetch_add(1, Ordering::Relaxed) % 3 {
+                0 => {
+                    self.commits.unanswered.fetch_add(1, Ordering::Relaxed);
+                    self.swallow.store(true, Ordering::SeqCst);
+                }
+                1 => {
+                    self.commits.unheard.fetch_add(1, Ordering::Relaxed);
+                    return false;
+                }
+                _ => {}
+            }
+        }
+        true
+    }
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, way: &Way) {
     let mut piece = vec![0; 64 << 10];
     while let Ok(read @ 1..) = from.read(&mut piece) {
-        let now = mood.load(Ordering::Relaxed);
-        if now == Mood::Slow as u8 {
+        if way.is(Mood::Slow) {
             sleep(Duration::from_millis(20));
         }
-        if now == Mood::Deaf as u8 && back {
+        if way.is(Mood::Deaf) && way.back {
             continue;
         }
-        if to.write_all(&piece[..read]).is_err() {
+        if !way.lets_pass(&piece[..read]) || to.write_all(&piece[..read]).is_err() {
             break;
         }
     }
