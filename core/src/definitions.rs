@@ -1,6 +1,8 @@
 //! One loaded generation of all scripts, immutable.
 
-use crate::{dashboard::Dashboard, parse::Parser, rule::Rule, schedule::Schedule, table::TableDef, tables};
+use crate::{
+    dashboard::Dashboard, error::Error, parse::Parser, rule::Rule, schedule::Schedule, table::TableDef, tables,
+};
 use std::sync::Arc;
 
 /// Everything the scripts declared.
@@ -30,6 +32,12 @@ impl Definitions {
     /// A parser by name.
     pub fn parser(&self, name: &str) -> Option<&Arc<Parser>> {
         self.parsers.iter().find(|parser| &*parser.spec.name == name)
+    }
+    /// Says that there is no parser of this name, and which there are.
+    pub fn no_parser(&self, name: &str) -> Error {
+        let names = self.parsers.iter().map(|parser| &*parser.spec.name);
+        let hint = crate::suggest::hint(name, "parsers are", names);
+        Error::invalid(format!("there is no parser `{}`", name.escape_debug())).help(hint)
     }
     /// A dashboard by name.
     pub fn dashboard(&self, name: &str) -> Option<&Arc<Dashboard>> {

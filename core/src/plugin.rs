@@ -223,6 +223,12 @@ pub trait Store: Send + Sync {
     fn last_stream(&self, target: &str) -> Result<Option<Stream>>;
     /// Stores everything in one transaction, or nothing. After an error the caller reads the checkpoint.
     fn commit(&self, commit: &Commit<'_>) -> Result<Committed>;
+    /// Takes these records out of a parser's quarantine and stores what the parser makes of them now, in one
+    /// transaction: `made.parsed` and `made.quarantined`; nothing else of `made` is stored. [`Committed::Lost`], and
+    /// nothing written, if one of them is not in its quarantine any more.
+    fn replay(&self, _parser: &str, _records: &[Cursor], _made: &Commit<'_>) -> Result<Committed> {
+        Err(Error::invalid(format!("{} keeps no quarantine", self.name())))
+    }
     /// Claims polls for an owner: those that nobody else holds, extended until `hold` from now by the store's
     /// own clock. Names that could be claimed come back.
     fn claim(&self, owner: &str, polls: &[String], hold: Duration) -> Result<Vec<String>>;

@@ -4,6 +4,7 @@ use crate::{connect, scripts, secrets};
 use infralogs_core::{
     Error, Result,
     config::{Config, SecretsConfig, StoreConfig},
+    definitions::Definitions,
     plugin::Store,
     query::{Frame, Query},
     table::{Rows, TableDef},
@@ -41,6 +42,9 @@ pub struct Places {
     pub secrets: Option<SecretsConfig>,
 }
 
+/// A question, its table, and the scripts.
+pub type Asked = (Query, Arc<TableDef>, Arc<Definitions>);
+
 impl Place {
     /// Reads the configuration if one is given.
     pub fn find(&self) -> Result<Places> {
@@ -62,11 +66,16 @@ impl Places {
 
     /// A typed question with the table it is about; `None` if it is wrong, which is drawn on standard error.
     pub fn ask(&self, question: &str) -> Result<Option<(Query, Arc<TableDef>)>> {
+        Ok(self.ask_with(question)?.map(|(query, table, _)| (query, table)))
+    }
+
+    /// The same with the scripts it was asked beside.
+    pub fn ask_with(&self, question: &str) -> Result<Option<Asked>> {
         let Some((definitions, query)) = scripts::ask(&self.roots, question) else { return Ok(None) };
         let Some(table) = definitions.table(&query.table).cloned() else {
             return Err(Error::invalid(format!("no parser writes a table `{}`", query.table)));
         };
-        Ok(Some((query, table)))
+        Ok(Some((query, table, definitions)))
     }
 }
 

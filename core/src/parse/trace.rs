@@ -57,10 +57,16 @@ impl Parser {
             let mut found = Found::default();
             self.program.wanted.find_alone(&entry, &mut found);
             let of = Of { entry: &entry, found: &found, reads: &self.program.reads };
-            let text = String::from_utf8_lossy(of.reads.input.bytes(&found).unwrap_or_default()).into_owned();
-            (!select || self.selects(of, &mut Work::new(&self.program, now))).then_some((nth, text))
+            (!select || self.selects(of, &mut Work::new(&self.program, now))).then(|| (nth, self.text_of(&entry)))
         };
         entries.iter().enumerate().filter_map(wanted).collect()
+    }
+
+    /// The text of an entry that the extractors read.
+    pub fn text_of(&self, entry: &Entry<'_>) -> String {
+        let mut found = Found::default();
+        self.program.wanted.find_alone(entry, &mut found);
+        String::from_utf8_lossy(self.program.reads.input.bytes(&found).unwrap_or_default()).into_owned()
     }
 
     /// Runs on one record of this entry, stage by stage, as if `.from` wanted it.

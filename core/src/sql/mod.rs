@@ -11,6 +11,7 @@ mod entry_fields;
 mod expr;
 mod groups;
 mod records;
+mod restore;
 pub mod retention;
 pub mod rollup;
 pub mod schema;
@@ -18,6 +19,7 @@ mod term;
 pub mod write;
 
 pub use dialect::Dialect;
+pub use restore::restore;
 
 use crate::{
     error::{Error, Result},

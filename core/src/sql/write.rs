@@ -16,6 +16,7 @@ use crate::{
 use std::{borrow::Cow, ops::Range};
 
 pub use keep::fields_json;
+pub(super) use keep::{COLUMNS, MACHINE_FIELD};
 pub use rollup::{Counted, counted, shard};
 
 /// The most characters of `host`, `unit` and `identifier`; a longer one is cut, and of a journal entry the whole is
@@ -60,6 +61,12 @@ pub fn sheets<'c>(commit: &'c Commit<'c>) -> Vec<Sheet<'c>> {
         .chain(parsed)
         .chain([built_in(&tables::QUARANTINE, RowsOf::Quarantine), built_in(&tables::GAPS, RowsOf::Gaps)]);
     all.filter(|sheet| !sheet.is_empty()).collect()
+}
+
+/// The tables that records replayed write to: their parser's and, for those that fail again, `quarantine`.
+pub fn replayed<'c>(made: &'c Commit<'c>) -> Vec<Sheet<'c>> {
+    let is_made = |sheet: &Sheet<'_>| matches!(sheet.rows, RowsOf::Parsed(_) | RowsOf::Quarantine);
+    sheets(made).into_iter().filter(is_made).collect()
 }
 
 impl Sheet<'_> {

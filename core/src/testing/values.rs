@@ -2,9 +2,10 @@
 
 use super::{Opened, batch};
 use crate::{
-    entry::Entries,
+    entry::{Entries, Entry},
     fields,
     plugin::Committed,
+    sql,
     table::{Rows, Storage},
     tables,
     time::Time,
@@ -120,6 +121,18 @@ pub fn entries_round_trip(opened: &Opened) {
         Value::Text(text) => serde_json::from_str(&text).expect("JSON"),
         _ => serde_json::Value::Null,
     };
+    let mut anew = Entries::default();
+    (0..rows.len()).rev().for_each(|row| sql::restore(&rows, row, &mut anew).expect("an entry"));
+    for (before, after) in entries.iter().zip(anew.iter()) {
+        let sorted = |entry: &Entry<'_>| {
+            let mut fields: Vec<(Vec<u8>, Vec<u8>)> = entry.fields().map(|(n, v)| (n.into(), v.into())).collect();
+            fields.sort();
+            fields
+        };
+        assert_eq!(sorted(&before), sorted(&after), "an entry made anew from its row");
+        let key = |entry: &Entry<'_>| (entry.cursor.seqnum_id, entry.cursor.seqnum, entry.time());
+        assert_eq!(key(&before), key(&after));
+    }
     assert_eq!(json(0)["BLOB"]["$b64"], "AP8=");
     assert_eq!(json(0)["PRIORITY"], "03", "the column says 3, which is not all");
     assert!(json(0)["MESSAGE"]["$b64"].is_string(), "the column holds only the nearest text");

@@ -52,6 +52,33 @@ pub(crate) fn commit(session: &mut Session, commit: &Commit<'_>) -> Result<Commi
     Ok(Committed::Stored { rows })
 }
 
+/// Stores what became of records in quarantine; see [`infralogs_core::plugin::Store::replay`].
+pub(crate) fn replay(session: &mut Session, parser: &str, records: &[Cursor], made: &Commit<'_>) -> Result<Committed> {
+    let doing = "replaying records";
+    let machine = made.machine.to_string();
+    session.conn.query_drop("START TRANSACTION").map_err(failed(doing))?;
+    for record in records {
+        // The time finds the partition; deleted rows stay locked, so that nobody else replays them meanwhile.
+        let sql =
+            "DELETE FROM quarantine WHERE time = ? AND parser = ? AND machine = ? AND seqnum_id = ? AND seqnum = ?";
+        let key = (record.time().0, parser, &machine, record.seqnum_id.to_string(), record.seqnum);
+        session.conn.exec_drop(sql, key).map_err(failed(doing))?;
+        if session.conn.affected_rows() == 0 {
+            return lost(session);
+        }
+    }
+    let mut rows = 0;
+    for sheet in write::replayed(made) {
+        let refused = insert::insert(session, &sheet)?;
+        rows += if sheet.holds_records() { (sheet.len() - refused.len()) as u64 } else { 0 };
+        for refused in refused {
+            quarantine(session, &write::refused(&sheet, refused.row, made, &refused.reason))?;
+        }
+    }
+    session.conn.query_drop("COMMIT").map_err(failed(doing))?;
+    Ok(Committed::Stored { rows })
+}
+
 fn lost(session: &mut Session) -> Result<Committed> {
     session.conn.query_drop("ROLLBACK").map_err(failed(DOING))?;
     Ok(Committed::Lost)

@@ -99,6 +99,10 @@ impl Store for Mysql {
         self.pool.with(|session| commit::commit(session, commit))
     }
 
+    fn replay(&self, parser: &str, records: &[Cursor], made: &Commit<'_>) -> Result<Committed> {
+        self.pool.with(|session| commit::replay(session, parser, records, made))
+    }
+
     fn claim(&self, owner: &str, polls: &[String], hold: Duration) -> Result<Vec<String>> {
         self.pool.with(|session| leases::claim(session, owner, polls, hold))
     }

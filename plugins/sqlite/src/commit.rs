@@ -50,6 +50,28 @@ pub(crate) fn commit(db: &mut Connection, commit: &Commit<'_>) -> Result<Committ
     Ok(Committed::Stored { rows })
 }
 
+/// Stores what became of records in quarantine; see [`infralogs_core::plugin::Store::replay`].
+pub(crate) fn replay(db: &mut Connection, parser: &str, records: &[Cursor], made: &Commit<'_>) -> Result<Committed> {
+    let doing = "replaying records";
+    let machine = made.machine.to_string();
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed(doing))?;
+    for record in records {
+        let key = params![record.time().0, parser, machine, record.seqnum_id.to_string(), record.seqnum as i64];
+        let sql =
+            "DELETE FROM quarantine WHERE time = ? AND parser = ? AND machine = ? AND seqnum_id = ? AND seqnum = ?";
+        if transaction.prepare_cached(sql).and_then(|mut delete| delete.execute(key)).map_err(failed(doing))? == 0 {
+            return Ok(Committed::Lost);
+        }
+    }
+    let mut rows = 0;
+    for sheet in write::replayed(made) {
+        let refused = insert(&transaction, &sheet, made)?;
+        rows += if sheet.holds_records() { (sheet.len() - refused.len()) as u64 } else { 0 };
+    }
+    transaction.commit().map_err(failed(doing))?;
+    Ok(Committed::Stored { rows })
+}
+
 fn is_expected(db: &Transaction<'_>, machine: &str, stream: &str, expect: Option<Cursor>) -> Result<bool> {
     let stored: Option<String> = db
         .prepare_cached("SELECT cursor FROM checkpoints WHERE machine = ? AND seqnum_id = ?")

@@ -110,6 +110,10 @@ impl Store for Sqlite {
         self.connections.write(|db| commit::commit(db, commit))
     }
 
+    fn replay(&self, parser: &str, records: &[Cursor], made: &Commit<'_>) -> Result<Committed> {
+        self.connections.write(|db| commit::replay(db, parser, records, made))
+    }
+
     fn claim(&self, owner: &str, polls: &[String], hold: Duration) -> Result<Vec<String>> {
         self.connections.write(|db| commit::claim(db, owner, polls, hold))
     }

@@ -30,6 +30,10 @@ impl Args {
         let store = connect::store(&config.store)?;
         let keys = Keys::of(config.secrets.as_ref())?;
         let Some(scripts) = scripts::open(&config.scripts) else { return Ok(ExitCode::from(2)) };
+        if scripts.current().schedules.is_empty() {
+            // Not an error: a schedule may be written while it runs.
+            tracing::warn!("no script declares a schedule, so nothing is polled: write schedule(\"fleet\").targets(…)");
+        }
         let current = scripts.clone();
         let collector = Collector {
             current: Arc::new(move || current.current()),

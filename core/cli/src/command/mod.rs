@@ -7,6 +7,7 @@ mod completions;
 mod definitions;
 mod doctor;
 mod dry_run;
+mod explain;
 mod health;
 mod man;
 mod mark;
@@ -16,6 +17,7 @@ mod plugins;
 mod query;
 mod render;
 mod repl;
+mod replay;
 mod serve;
 mod status;
 mod tail;
@@ -46,6 +48,10 @@ pub enum Command {
     Tail(tail::Args),
     /// Counts per machine: what was written, stored, dropped by rule and lost
     Audit(audit::Args),
+    /// Shows where stored rows come from: the entry, the script, and what the parser makes of it now
+    Explain(explain::Args),
+    /// Runs a parser again on its records in quarantine
+    Replay(replay::Args),
     /// Writes down a moment, such as a deploy, that dashboards draw over their charts
     Mark(mark::Args),
     /// Makes or upgrades the store's tables
@@ -85,6 +91,8 @@ impl Command {
             Self::Status(args) => args.run().await,
             Self::Tail(args) => args.run().await,
             Self::Audit(args) => args.run().await,
+            Self::Explain(args) => args.run().await,
+            Self::Replay(args) => args.run().await,
             Self::Mark(args) => args.run().await,
             Self::Migrate(args) => args.run().await,
             Self::Test(args) => args.run(),

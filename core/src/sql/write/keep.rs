@@ -3,7 +3,7 @@
 //! A field that is in a column is not in `fields`, unless the column does not say it exactly (several values, bytes
 //! that are no text, `PRIORITY=03`, a name cut short): then the whole stands in `fields`. Where another field filled
 //! the column (`UNIT` for a missing `_SYSTEMD_UNIT`), the missing one stands there as `null`. So every entry can be
-//! made anew from its row.
+//! made anew from its row ([`restore`](crate::sql::restore) does).
 
 use super::{Ids, name, number};
 use crate::{entry::Entry, error::Result, fields, plugin::Commit, value::Value};
@@ -11,7 +11,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use std::{borrow::Cow, ops::Range};
 
 /// Fields in columns: the column's name, the field's, and other fields that fill the column if it is missing.
-const COLUMNS: [(&str, &str); 7] = [
+pub const COLUMNS: [(&str, &str); 7] = [
     ("host", "_HOSTNAME"),
     ("unit", "_SYSTEMD_UNIT"),
     ("identifier", "SYSLOG_IDENTIFIER"),
@@ -20,6 +20,9 @@ const COLUMNS: [(&str, &str); 7] = [
     ("pid", "_PID"),
     ("message", "MESSAGE"),
 ];
+
+/// The field that the column `machine` stands for, which every entry has.
+pub const MACHINE_FIELD: &str = "_MACHINE_ID";
 
 /// Rows of `logs` in the order of its columns.
 pub(super) fn logs(
@@ -99,7 +102,7 @@ fn write_fields<'e>(
         }
     }
     if !seen[7] {
-        push_name(json, "_MACHINE_ID");
+        push_name(json, MACHINE_FIELD);
         json.push_str("null");
     }
     close(json);
@@ -107,7 +110,10 @@ fn write_fields<'e>(
 
 /// Which of [`COLUMNS`] a field is in; 7 is `machine`.
 fn column(field: &[u8]) -> Option<usize> {
-    COLUMNS.iter().position(|(_, own)| own.as_bytes() == field).or_else(|| (field == b"_MACHINE_ID").then_some(7))
+    COLUMNS
+        .iter()
+        .position(|(_, own)| own.as_bytes() == field)
+        .or_else(|| (field == MACHINE_FIELD.as_bytes()).then_some(7))
 }
 
 /// Whether a column's value says exactly these bytes.

@@ -3,6 +3,7 @@
 use super::{Sample, show::row_object};
 use crate::output::{self, Output};
 use infralogs_core::{
+    entry::Entry,
     parse::{Ended, Outcome, Parser, Stage},
     time::Time,
     value::Value,
@@ -28,7 +29,7 @@ struct Cost {
     took: Duration,
 }
 
-pub fn show(parsers: &[&Arc<Parser>], sample: &Sample, how: Output, now: Time) -> io::Result<()> {
+pub(super) fn show(parsers: &[&Arc<Parser>], sample: &Sample, how: Output, now: Time) -> io::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     for parser in parsers {
         let mut costs: Vec<Cost> = Vec::new();
@@ -60,6 +61,12 @@ pub fn show(parsers: &[&Arc<Parser>], sample: &Sample, how: Output, now: Time) -
         }
     }
     out.flush()
+}
+
+/// What each stage of a parser does to one entry now.
+pub fn write_stages(out: &mut impl Write, parser: &Arc<Parser>, entry: &Entry<'_>, now: Time) -> io::Result<()> {
+    let text = parser.text_of(entry);
+    parser.trace(&text, entry, now).iter().try_for_each(|stage| write_stage(out, stage))
 }
 
 fn count(costs: &mut Vec<Cost>, stages: &[Stage]) {

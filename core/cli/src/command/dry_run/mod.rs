@@ -1,7 +1,7 @@
 //! `infralogs dry-run`: shows what a parser makes of real input. Writes nothing anywhere.
 
 mod against;
-mod explain;
+pub mod explain;
 pub mod input;
 mod shapes;
 pub mod show;
@@ -215,11 +215,7 @@ pub fn chosen<'d>(definitions: &'d Definitions, wanted: &str) -> Result<Vec<&'d 
         }
         return Ok(parsers);
     }
-    definitions.parser(wanted).map(|parser| vec![parser]).ok_or_else(|| {
-        let names: Vec<&str> = definitions.parsers.iter().map(|parser| &*parser.spec.name).collect();
-        let error = Error::invalid(format!("there is no parser `{}`", wanted.escape_debug()));
-        error.help(format!("there are {}", names.join(", ")))
-    })
+    definitions.parser(wanted).map(|parser| vec![parser]).ok_or_else(|| definitions.no_parser(wanted))
 }
 
 /// What every parser makes of every record, in the order of the input.

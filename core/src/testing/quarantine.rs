@@ -1,0 +1,93 @@
+//! Records in quarantine, run again after their parser was mended.
+
+use super::{Opened, batch};
+use crate::{
+    collect::{Replayed, replay},
+    expr::{Compare, Expr},
+    parse::{
+        Parser,
+        spec::{Extractor, ParserSpec, Step},
+    },
+    plugin::Commit,
+    table::Quarantined,
+    tables,
+    time::Time,
+    value::Value,
+};
+use std::sync::{Arc, Barrier};
+
+/// The parser as it was mended: it reads the number, drops one, and fails for those over 90.
+fn mended() -> Arc<Parser> {
+    let over = |number| Expr::compare(Compare::Gt, Expr::field("number"), Expr::int(number));
+    let is_3 = Expr::compare(Compare::Eq, Expr::field("number"), Expr::int(3));
+    let spec = ParserSpec {
+        name: "mended".into(),
+        place: String::new(),
+        script: "new".into(),
+        from: Some(Expr::compare(Compare::Eq, Expr::field("identifier"), Expr::text("nginx"))),
+        input: "message".into(),
+        lines: None,
+        extractors: vec![
+            Extractor::Dissect("entry {number:int}".into()),
+            Extractor::Dissect("{_:int} {number:int}".into()),
+        ],
+        steps: vec![Step::Keep(Expr::Not(Box::new(over(95)))), Step::Drop(is_3)],
+        strict: false,
+        columns: None,
+        table: "mended".into(),
+        keep_for: None,
+        examples: Vec::new(),
+    };
+    Arc::new(Parser::compile(spec).expect("the parser"))
+}
+
+/// Each record leaves quarantine with its row, once, though two replay at the same time; those that the parser can't
+/// do anything with stay, and so do those of other parsers.
+pub fn is_replayed_once(opened: &Opened) {
+    let store = &*opened.store;
+    let (target, entries) = (batch::target("web-1"), batch::entries("web-1", 1, 101));
+    let failed = |index: u32, parser: &str| Quarantined {
+        entry: index,
+        cursor: entries.get(index as usize).cursor,
+        parser: parser.into(),
+        script: "old".into(),
+        reason: "no number".into(),
+    };
+    let mut quarantined: Vec<Quarantined> = (0..80).map(|index| failed(index, "mended")).collect();
+    quarantined.extend((0..5).map(|index| failed(index, "other")));
+    let commit =
+        Commit { quarantined: &quarantined, ..batch::commit(&target, None, batch::cursor("web-1", 100), &entries) };
+    store.commit(&commit).expect("commit");
+    let parser = mended();
+    let pretended = replay(store, &parser, Time(0), true).expect("pretend");
+    assert_eq!((pretended.records, pretended.rows, pretended.dropped), (80, 79, 1));
+    store.prepare(std::slice::from_ref(&parser.table)).expect("prepare");
+    assert_eq!(batch::all(store, &tables::QUARANTINE).len(), 85, "pretending writes nothing");
+
+    let since = replay(store, &parser, batch::cursor("web-1", 71).time(), false).expect("replay");
+    assert_eq!((since.records, since.rows), (10, 10), "only from that time on");
+
+    let start = Barrier::new(2);
+    let race = |store: &dyn crate::plugin::Store| {
+        start.wait();
+        replay(store, &parser, Time(0), false).expect("replay")
+    };
+    let (one, two) = std::thread::scope(|scope| {
+        let one = scope.spawn(|| race(store));
+        let two = scope.spawn(|| race(&*opened.other));
+        (one.join().expect("one"), two.join().expect("two"))
+    });
+    assert_eq!((one.rows + two.rows, one.dropped + two.dropped), (69, 1), "{one:?} {two:?}");
+    let rows = batch::all(store, &parser.table);
+    let mut numbers: Vec<i64> = (0..rows.len())
+        .filter_map(|row| match (rows.column("number")?.get(row), rows.column("seqnum")?.get(row)) {
+            (Value::Int(number), Value::Int(seqnum)) if number == seqnum => Some(number),
+            _ => None,
+        })
+        .collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=80).filter(|number| *number != 3).collect::<Vec<i64>>());
+    assert_eq!(rows.column("script").expect("script").get(0), Value::text("new"));
+    assert_eq!(batch::all(store, &tables::QUARANTINE).len(), 5, "another parser's stay");
+    assert_eq!(replay(store, &parser, Time(0), false).expect("replay"), Replayed::default());
+}
