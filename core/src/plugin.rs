@@ -221,6 +221,10 @@ pub trait Store: Send + Sync {
     fn checkpoint(&self, stream: &Stream) -> Result<Option<Cursor>>;
     /// The stream a target last gave entries of, for when its counter began anew.
     fn last_stream(&self, target: &str) -> Result<Option<Stream>>;
+    /// The targets that last gave entries of a machine's journal, each with the counter it read.
+    fn targets_of(&self, _machine: Id128) -> Result<Vec<(String, Id128)>> {
+        Ok(Vec::new())
+    }
     /// Stores everything in one transaction, or nothing. After an error the caller reads the checkpoint.
     fn commit(&self, commit: &Commit<'_>) -> Result<Committed>;
     /// Takes these records out of a parser's quarantine and stores what the parser makes of them now, in one

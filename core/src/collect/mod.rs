@@ -8,6 +8,7 @@ mod fleet;
 mod gate;
 mod inventories;
 mod lease;
+mod machines;
 mod poll;
 mod replay;
 mod rhythm;
@@ -17,6 +18,7 @@ mod timetable;
 
 pub use fleet::{Wanted, wanted};
 pub use inventories::{Inventories, OpenInventory};
+pub use machines::Machines;
 pub use poll::{Failure, Follower, Party, Polled, Reading};
 pub use replay::{Replayed, replay};
 pub use rhythm::Rhythm;
@@ -145,7 +147,8 @@ impl Collector {
         for (key, wanted) in running.wanted.clone() {
             let plan = running.plan_of(&wanted);
             let mut follower =
-                Follower::new(wanted.target.clone(), key.stream.clone(), (self.open)(&wanted.target, &key.stream)?);
+                Follower::new(wanted.target.clone(), key.stream.clone(), (self.open)(&wanted.target, &key.stream)?)
+                    .among(&running.machines);
             let reading = reading(&wanted);
             loop {
                 match follower.poll(&plan, &self.store, reading).await {
@@ -176,6 +179,7 @@ impl Collector {
         // A target that moved or got another token is opened anew.
         running.followers.retain(|key, follower| wanted.get(key).is_some_and(|now| now.target == follower.target));
         running.leases.keep(|key| wanted.contains_key(key));
+        running.machines.keep(wanted.keys().map(|key| key.target.clone()).collect());
         self.status.keep(|key| wanted.contains_key(key));
         running.wanted = wanted;
         running.take(definitions, now);
@@ -233,7 +237,7 @@ impl Collector {
         let follower = running.followers.remove(&key).map_or_else(
             || {
                 let source = (self.open)(&wanted.target, &key.stream)?;
-                Ok(Follower::new(wanted.target.clone(), key.stream.clone(), source))
+                Ok(Follower::new(wanted.target.clone(), key.stream.clone(), source).among(&running.machines))
             },
             Ok,
         );

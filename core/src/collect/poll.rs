@@ -1,5 +1,6 @@
 //! Polls one stream of one target once: read, parse, store.
 
+use super::machines::Machines;
 use crate::{
     cursor::Cursor,
     entry::Batch,
@@ -19,6 +20,8 @@ pub struct Follower {
     labels: Vec<(String, String)>,
     stream: Arc<str>,
     source: Box<dyn Source>,
+    /// Which machines the other targets are.
+    machines: Arc<Machines>,
     place: Option<Place>,
     reported: Option<Time>,
     /// What is wrong with the target itself, from this poll; the store's troubles are not its.
@@ -89,7 +92,15 @@ impl Follower {
     /// Follows a stream (`logs`, `disk`) of a target through a source that reads it.
     pub fn new(target: Target, stream: Arc<str>, source: Box<dyn Source>) -> Self {
         let labels = target.labels.iter().map(|(name, value)| (label_field(name), value.clone())).collect();
-        Self { target, labels, stream, source, place: None, reported: None, trouble: None, told: None }
+        let machines = Arc::default();
+        Self { target, labels, stream, source, machines, place: None, reported: None, trouble: None, told: None }
+    }
+
+    /// One of many targets, none of which may say that it is another's machine.
+    #[must_use]
+    pub fn among(mut self, machines: &Arc<Machines>) -> Self {
+        self.machines = machines.clone();
+        self
     }
 
     /// One poll. After an error nothing is assumed: the next poll reads the stored checkpoint again.
@@ -129,10 +140,14 @@ impl Follower {
             self.trouble = Some(error.to_string());
             return Err(error);
         }
+        plausible(&batch, place.checkpoint)
+            .map_err(|error| error.at(&*self.target.name))
+            .inspect_err(|error| self.trouble = Some(error.to_string()))?;
         let more = batch.more;
+        // One that says there is more and goes nowhere is asked again at its usual time.
         let Some(next) = batch.next.filter(|next| Some(*next) != place.checkpoint) else {
             self.note_seen(store).await?;
-            return Ok(Polled { more, ..Polled::default() });
+            return Ok(Polled::default());
         };
         let (target, name) = (self.target.clone(), self.stream.clone());
         let (plan, store) = (plan.clone(), store.clone());
@@ -161,20 +176,19 @@ impl Follower {
         let Some(head) = hello.head else { return Ok(None) };
         let stream = Stream { machine: hello.machine, seqnum_id: head.seqnum_id };
         let (store, name, of_logs) = (store.clone(), self.target.name.clone(), &*self.stream == LOGS);
-        let place = blocking(move || {
-            if let Some(checkpoint) = store.checkpoint(&stream)? {
-                return Ok(Place { stream, checkpoint: Some(checkpoint) });
-            }
-            if !of_logs {
-                // A report polled for the first time: the last stream is the journal's, whose checkpoint must stay.
-                return Ok(Place { stream, checkpoint: None });
-            }
-            // The journal may have begun a new counter while we were away: go on behind the old one's last entry.
-            let old = store.last_stream(&name)?.filter(|old| old.machine == stream.machine);
-            let checkpoint = old.map(|old| store.checkpoint(&old)).transpose()?.flatten();
-            Ok(Place { stream: old.filter(|_| checkpoint.is_some()).unwrap_or(stream), checkpoint })
-        })
-        .await?;
+        let machines = self.machines.clone();
+        if of_logs {
+            machines.said(&name, stream);
+        }
+        let found = blocking(move || find_checkpoint(&*store, &machines, &name, stream, of_logs)).await?;
+        let place = found.map_err(|owner| {
+            let what =
+                format!("it says it is the machine of target `{owner}`, whose place in its journal stays as it is");
+            Error::new(Kind::Conflict, what)
+                .at(&*self.target.name)
+                .help(format!("poll a machine under one name; if `{owner}` is gone, take it out of the inventory"))
+        });
+        let place = place.inspect_err(|error| self.trouble = Some(error.to_string()))?;
         self.place = Some(place);
         Ok(self.place)
     }
@@ -210,6 +224,54 @@ impl Follower {
         blocking(move || store.report(&target, &stream, now, None)).await?;
         self.reported = Some(now);
         Ok(())
+    }
+}
+
+/// Where the store says reading goes on, or whose machine it is instead.
+fn find_checkpoint(
+    store: &dyn Store,
+    machines: &Machines,
+    target: &str,
+    stream: Stream,
+    of_logs: bool,
+) -> Result<std::result::Result<Place, String>> {
+    let checkpoint = store.checkpoint(&stream)?;
+    let last = store.last_stream(target)?.filter(|last| last.machine == stream.machine);
+    let is_known = last.is_some_and(|last| !of_logs || last.seqnum_id == stream.seqnum_id);
+    if checkpoint.is_some()
+        && !is_known
+        && let Some(owner) = machines.owner(target, stream, of_logs, &store.targets_of(stream.machine)?)
+    {
+        return Ok(Err(owner));
+    }
+    // A report polled for the first time has none: the last stream is the journal's, whose checkpoint must stay.
+    if checkpoint.is_some() || !of_logs {
+        return Ok(Ok(Place { stream, checkpoint }));
+    }
+    // The journal may have begun a new counter while we were away: go on behind the old one's last entry.
+    let checkpoint = last.map(|old| store.checkpoint(&old)).transpose()?.flatten();
+    Ok(Ok(Place { stream: last.filter(|_| checkpoint.is_some()).unwrap_or(stream), checkpoint }))
+}
+
+/// Whether a batch can be what was asked for: nothing that was read before, and a place to go on that is behind it.
+fn plausible(batch: &Batch, after: Option<Cursor>) -> Result<()> {
+    let is_behind = |one: &Cursor, other: &Cursor| one.seqnum_id != other.seqnum_id || one.seqnum > other.seqnum;
+    let Some(next) = batch.next else { return Ok(()) };
+    if let Some(after) = after {
+        let mut all = batch.entries.iter().map(|entry| entry.cursor);
+        if let Some(again) = all.find(|cursor| !is_behind(cursor, &after)) {
+            let (again, after) = (again.seqnum, after.seqnum);
+            return Err(Error::corrupt(format!("entry {again} came again: asked was for those behind entry {after}")));
+        }
+        if next != after && !is_behind(&next, &after) {
+            return Err(Error::corrupt(format!("it leads back, from entry {} to {}", after.seqnum, next.seqnum)));
+        }
+    }
+    match batch.entries.last_cursor() {
+        Some(last) if last != next && !is_behind(&next, &last) => {
+            Err(Error::corrupt(format!("it gave entry {} and says to go on behind {}", last.seqnum, next.seqnum)))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -4,6 +4,7 @@ use super::{
     Follower, PollKey, Polled, Reading, Timetable, Wanted,
     gate::Gate,
     lease::{Answer, Claimed, Leases, Question},
+    machines::Machines,
     timetable::Ended,
 };
 use crate::{
@@ -30,6 +31,7 @@ pub(super) struct Running {
     pub(super) table: Timetable,
     pub(super) followers: HashMap<PollKey, Follower>,
     pub(super) leases: Leases,
+    pub(super) machines: Arc<Machines>,
     pub(super) gate: Gate,
     /// Whether the tables of this generation are made.
     pub(super) prepared: bool,
@@ -51,6 +53,7 @@ impl Running {
             table: Timetable::default(),
             followers: HashMap::new(),
             leases: Leases::new(store),
+            machines: Arc::default(),
             gate: Gate::default(),
             prepared: false,
             flying: HashMap::new(),

@@ -61,6 +61,9 @@ pub fn conserves(opened: &Opened) {
     assert_eq!(opened.other.checkpoint(&stream).expect("checkpoint"), Some(next));
     assert_eq!(store.last_stream("web-1").expect("stream"), Some(stream));
     assert_eq!(store.last_stream("web-2").expect("stream"), None);
+    let known = opened.other.targets_of(stream.machine).expect("targets");
+    assert_eq!(known, [("web-1".to_owned(), stream.seqnum_id)]);
+    assert_eq!(store.targets_of(Id128::of(&[b"nobody"])).expect("targets"), []);
     let agents = batch::all(store, &tables::AGENTS);
     for (column, value) in [("entries", 100), ("dropped", 3), ("unreadable", 2)] {
         assert_eq!(agents.column(column).expect(column).get(0), Value::Int(value), "{column}");

@@ -19,6 +19,7 @@ use error::failed;
 use infralogs_core::{
     cursor::Cursor,
     error::Result,
+    id::Id128,
     inventory::Target,
     plugin::{Build, Commit, Committed, Explained, Holder, Moment, Plugin, Settings, Store, Stream},
     query::{Frame, Query},
@@ -93,6 +94,14 @@ impl Store for Mysql {
         })?;
         let Some((Some(machine), Some(seqnum_id))) = ids else { return Ok(None) };
         Ok(Some(Stream { machine: machine.parse()?, seqnum_id: seqnum_id.parse()? }))
+    }
+
+    fn targets_of(&self, machine: Id128) -> Result<Vec<(String, Id128)>> {
+        let known: Vec<(String, String)> = self.pool.with(|session| {
+            let sql = "SELECT host, seqnum_id FROM agents WHERE machine = ? AND seqnum_id IS NOT NULL";
+            session.conn.exec(sql, (machine.to_string(),)).map_err(failed("reading whose machine it is"))
+        })?;
+        known.into_iter().map(|(target, id)| Ok((target, id.parse()?))).collect()
     }
 
     fn commit(&self, commit: &Commit<'_>) -> Result<Committed> {

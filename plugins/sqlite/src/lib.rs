@@ -12,6 +12,7 @@ use error::failed;
 use infralogs_core::{
     cursor::Cursor,
     error::{Error, Result},
+    id::Id128,
     inventory::Target,
     plugin::{Build, Commit, Committed, Explained, Moment, Plugin, Settings, Store, Stream},
     query::{Frame, Query},
@@ -104,6 +105,17 @@ impl Store for Sqlite {
         })?;
         let Some((Some(machine), Some(seqnum_id))) = ids else { return Ok(None) };
         Ok(Some(Stream { machine: machine.parse()?, seqnum_id: seqnum_id.parse()? }))
+    }
+
+    fn targets_of(&self, machine: Id128) -> Result<Vec<(String, Id128)>> {
+        let doing = "reading whose machine it is";
+        let known: Vec<(String, String)> = self.connections.write(|db| {
+            let sql = "SELECT host, seqnum_id FROM agents WHERE machine = ? AND seqnum_id IS NOT NULL";
+            let mut statement = db.prepare_cached(sql).map_err(failed(doing))?;
+            let rows = statement.query_map([machine.to_string()], |row| Ok((row.get(0)?, row.get(1)?)));
+            rows.and_then(Iterator::collect).map_err(failed(doing))
+        })?;
+        known.into_iter().map(|(target, id)| Ok((target, id.parse()?))).collect()
     }
 
     fn commit(&self, commit: &Commit<'_>) -> Result<Committed> {

@@ -20,6 +20,8 @@ use std::{
     time::Duration,
 };
 
+/// A machine whose newest entry is of a time so much later than its answer has a clock that is wrong.
+const CLOCK_AHEAD_S: i64 = 60;
 /// How often `--watch` looks again.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -141,6 +143,7 @@ async fn machines(store: &Arc<dyn Store>, late: Duration) -> Result<Vec<Machine>
             let age_s = |time: Option<i64>| time.map(|time| (now.0 - time) / 1_000_000);
             let (host, error) = (place::text(&agents, "host", row), place::text(&agents, "last_error", row));
             let answered_s = age_s(int("last_seen"));
+            let ahead_s = (int("last_entry").unwrap_or(0) - int("last_seen").unwrap_or(i64::MAX)) / 1_000_000;
             let is_late = answered_s.is_none_or(|seconds| seconds > late.as_secs().cast_signed());
             let state = match (error.is_empty(), is_late) {
                 (false, _) => "failing",
@@ -157,7 +160,11 @@ async fn machines(store: &Arc<dyn Store>, late: Duration) -> Result<Vec<Machine>
                 unreadable: int("unreadable").unwrap_or(0),
                 lost: sum(&lost),
                 quarantined: sum(&quarantined),
-                error,
+                error: match ahead_s {
+                    // Its entries are stored, and every chart shows them where they do not belong.
+                    CLOCK_AHEAD_S.. if error.is_empty() => format!("its clock is {ahead_s} s ahead"),
+                    _ => error,
+                },
                 host,
             }
         })
