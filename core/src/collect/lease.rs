@@ -90,6 +90,12 @@ impl Leases {
         self.held.retain(|key, _| wanted(key));
     }
 
+    /// The wall clock was set back, so that it is not known how old the claims are: they are asked for anew.
+    pub(super) fn doubt(&mut self) {
+        self.held.clear();
+        self.look_at = Time(i64::MIN);
+    }
+
     /// What to ask now, if anything: those that wait, and claims that grow old. `urgent`: whether the store answers
     /// at all is to be found out.
     pub(super) fn question(

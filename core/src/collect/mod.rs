@@ -93,8 +93,14 @@ impl Collector {
         let beat = beat::every_second(self.store.clone(), running.leases.owner().to_owned(), store_fails.clone());
         let beating = tokio::spawn(beat);
         let (mut inventory_at, mut retain_at) = (Time(i64::MIN), Time(i64::MIN));
+        let mut last = Time(i64::MIN);
         while !*stop.borrow() {
             let now = Time::now();
+            if now < last {
+                running.set_back(now);
+                (inventory_at, retain_at) = (now, retain_at.min(now.plus(RETAIN_EVERY)));
+            }
+            last = now;
             let definitions = (self.current)();
             if now >= inventory_at || !Arc::ptr_eq(&definitions, &running.definitions) {
                 self.plan(&mut running, definitions, now);

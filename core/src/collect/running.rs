@@ -76,6 +76,13 @@ impl Running {
         self.gate.ask_at_once(now);
     }
 
+    /// The wall clock was set back: what is planned in its time must not wait for the time that was.
+    pub(super) fn set_back(&mut self, now: Time) {
+        self.table.set_back(now);
+        self.leases.doubt();
+        self.gate.ask_at_once(now);
+    }
+
     /// Whether a poll may start without asking the store.
     pub(super) fn is_ours(&self, key: &PollKey, now: Time) -> bool {
         self.prepared && self.gate.is_open() && self.leases.holds(key, now)

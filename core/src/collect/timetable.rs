@@ -164,6 +164,20 @@ impl Timetable {
         parked.iter().for_each(|key| self.wait_for(key, Some(now)));
     }
 
+    /// The wall clock was set back: nothing waits longer than if it were planned now.
+    pub fn set_back(&mut self, now: Time) {
+        self.rates.clear();
+        for (key, state) in &mut self.polls {
+            state.started = (state.started.0.min(now), state.started.1.min(now));
+            let latest = state.rhythm.latest(now);
+            if let Some(due) = state.due.filter(|due| *due > latest) {
+                self.waiting.remove(&(due, key.clone()));
+                self.waiting.insert((latest, key.clone()));
+                state.due = Some(latest);
+            }
+        }
+    }
+
     /// When the next poll is due.
     pub fn next(&self) -> Option<Time> {
         self.waiting.first().map(|(at, _)| *at)

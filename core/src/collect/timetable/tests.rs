@@ -171,3 +171,27 @@ fn a_rate_holds_for_all_polls_of_a_schedule() {
     assert!(starts.values().all(|n| *n >= 4), "nobody starves: {starts:?}");
     assert!(starts[&key("free")] >= 5);
 }
+
+#[test]
+fn a_clock_set_back_delays_no_poll_by_more_than_one_interval() {
+    let day = Duration::from_secs(86_400);
+    let mut table = Timetable::default();
+    let daily = Rhythm { cron: Some(Cron::parse("0 6 * * *").expect("a cron")), ..rhythm(15) };
+    table.want(&BTreeMap::from([(key("a"), rhythm(15)), (key("b"), rhythm(15)), (key("c"), daily.clone())]), Time(0));
+    let late = Time(0).plus(day * 400);
+    assert_eq!(table.start(late, 9).len(), 3);
+    // One ends before the clock is set, one after it and before anybody noticed.
+    table.end(&key("a"), Ended::Done, late);
+    let now = Time(0).plus(day);
+    table.end(&key("b"), Ended::Failed, now);
+    table.end(&key("c"), Ended::Done, late);
+    table.set_back(now);
+    let mut due: Vec<PollKey> = table.start(now.plus(Duration::from_secs(15)), 9);
+    due.sort();
+    assert_eq!(due, [key("a"), key("b")]);
+    assert_eq!(table.next(), Some(daily.latest(now)), "the next six o'clock");
+    // One that was running while the clock was set counts its interval from now.
+    table.set_back(Time(0));
+    table.end(&key("a"), Ended::Done, Time(0));
+    assert!(table.next().is_some_and(|next| next <= Time(0).plus(Duration::from_secs(18))));
+}
