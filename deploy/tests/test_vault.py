@@ -12,7 +12,9 @@ VAULT = common.REPOSITORY / "deploy/vault"
 NOTING = """#!/bin/sh
 echo "$@" >>"$NOTES"
 case "$1 $2" in
-  "secrets list"|"auth list") cat "$KNOWN" ;;
+  "secrets list") cat "$KNOWN" ;;
+  "auth list") sed 's#"approle/"#"approle/": {"accessor": "auth_approle_7f", "config": {}}#' "$KNOWN" ;;
+  "policy write") cat >>"$PIPED" ;;
   "secrets enable"|"auth enable") for last; do :; done; printf '"%s/" ' "$last" >>"$KNOWN" ;;
 esac
 case "$*" in *"=-"*) cat >>"$PIPED" ;; esac
@@ -28,7 +30,7 @@ class SetUp(unittest.TestCase):
             common.run(common.REPOSITORY / "deploy/docker/secrets.sh", folder / "secrets")
             env = dict(os.environ, VAULT=folder / "vault", NOTES=folder / "notes", KNOWN=folder / "known", PIPED=folder / "piped",
                        MYSQL_HOST="primary:3306", MYSQL_ADMIN="il-vault", MYSQL_ADMIN_PASSWORD_FILE=folder / "secrets/mysql/vault",
-                       SECRET_IDS=folder / "secrets", AGENTS="agent-1 agent-2", AGENT_TOKENS=folder / "secrets/agent/tokens",
+                       SECRET_IDS=folder / "secrets", AGENTS="agent-1 agent-2", VMS="web-1 web-2", AGENT_TOKENS=folder / "secrets/agent/tokens",
                        KUBERNETES_HOST="https://10.0.0.1", KUBERNETES_CA_FILE=folder / "ca.pem")
             (folder / "known").write_text("")
             for _ in range(2):
@@ -40,8 +42,10 @@ class SetUp(unittest.TestCase):
                 self.assertEqual(notes.count(f"policy write {policy.stem} "), 2)
             for word in ("database/roles/il-writer", "database/roles/il-reader", "allowed_roles=il-writer,il-reader",
                          "DROP USER IF EXISTS", "token_policies=il-collector", "bound_service_account_names=infralogs-dashboard",
-                         "kv put -mount=secret infralogs/agents/agent-2 token=@"):
+                         "kv put -mount=secret infralogs/agents/agent-2 token=@",
+                         "auth/approle/role/web-2 token_policies=il-agent"):
                 self.assertIn(word, notes)
+            self.assertIn("{{identity.entity.aliases.auth_approle_7f.metadata.role_name}}", (folder / "piped").read_text())
             self.assertIn((folder / "secrets/mysql/vault").read_text().strip(), (folder / "piped").read_text())
             for secret in (folder / "secrets").rglob("*"):
                 if secret.is_file():

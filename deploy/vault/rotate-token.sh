@@ -3,7 +3,7 @@
 # For VMs without Vault Agent; run it from a timer. Needs `vault` (or VAULT=bao) logged in with the policy il-rotator.
 set -euo pipefail
 vault=${VAULT:-vault}
-file=${TOKEN_FILE:-/etc/infralogs/agent-tokens}
+file=${TOKEN_FILE:-/etc/infralogs/agent.tokens}
 path=${TOKEN_PATH:-infralogs/agents/$(hostname)}
 # Collectors read tokens again when one is refused, and at least once a minute.
 wait_s=${WAIT_S:-150}

@@ -6,6 +6,7 @@
 #   KUBERNETES_HOST, KUBERNETES_CA_FILE                  optional: logins of pods
 #   SECRET_IDS                                           optional, for trying: a folder with collector/secret-id and
 #                                                        dashboard/secret-id, taken as they are; role ids as role names
+#   VMS                                                  optional: names of VMs that run Vault Agent, an AppRole each
 #   AGENT_TOKENS, AGENTS                                 optional, for trying: a file with the token of these agents
 set -eu
 cd "$(dirname "$0")"
@@ -17,11 +18,14 @@ enable() { # enable secrets|auth TYPE: unless it is there
   "$vault" "$1" list -format=json | grep -q "\"$2/\"" || "$vault" "$1" enable "$2"
 }
 
-for policy in policies/*.hcl; do "$vault" policy write "$(basename "$policy" .hcl)" "$policy"; done
-
 enable secrets database
 "$vault" secrets list -format=json | grep -q '"secret/"' || "$vault" secrets enable -path=secret -version=2 kv
 enable auth approle
+
+approle=$("$vault" auth list -format=json | tr -d ' \n' | sed -n 's/.*"approle\/":{[^}]*"accessor":"\([^"]*\)".*/\1/p')
+for policy in policies/*.hcl; do
+  sed "s/APPROLE/${approle:?the AppRole logins have no accessor}/" "$policy" | "$vault" policy write "$(basename "$policy" .hcl)" -
+done
 
 # Vault's own user. Rotate its password afterwards, so that only Vault knows it: see README.md.
 printf '%s' "$(cat "$MYSQL_ADMIN_PASSWORD_FILE")" | "$vault" write database/config/infralogs plugin_name=mysql-database-plugin \
@@ -43,6 +47,11 @@ role il-reader "SELECT"
 for name in collector dashboard; do
   "$vault" write "auth/approle/role/infralogs-$name" token_policies="il-$name" token_no_default_policy=true \
     token_ttl=2h token_max_ttl=48h secret_id_ttl=720h
+done
+
+# Metadata of a secret id belongs to the role's one identity, so that VMs with one role would take turns being each other.
+for vm in ${VMS:-}; do
+  "$vault" write "auth/approle/role/$vm" token_policies=il-agent token_ttl=2h secret_id_ttl=0
 done
 
 if [ -n "${KUBERNETES_HOST:-}" ]; then

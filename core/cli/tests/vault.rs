@@ -1,6 +1,8 @@
 //! Vault with the programs themselves: credentials at `/health`, sign-in, an agent's token replaced, and `doctor`.
 
 mod parts;
+#[path = "parts/rotate.rs"]
+mod rotate;
 #[path = "../../../plugins/vault/tests/standin/mod.rs"]
 mod standin;
 
@@ -9,14 +11,15 @@ use parts::{
     ask::{ask, figure},
     copy_scripts, free_port, journal,
     program::{Program, agent, infralogs, run},
-    repository, wait_for,
+    wait_for,
 };
+use rotate::Vm;
 use serde_json::{Value, json};
 use standin::StandIn;
 use std::{
     fs,
     path::Path,
-    process::{Command, Output},
+    process::Output,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -94,25 +97,10 @@ impl World {
         let said = String::from_utf8_lossy(&done.stdout).into_owned();
         (done, said, began.elapsed())
     }
-    /// What `deploy/vault/rotate-token.sh` does on the VM, with a `vault` that speaks to the stand-in.
+    /// What `deploy/vault/rotate-token.sh` does on the VM.
     fn rotate(&self, wait_s: u32) {
-        let bin = self.here().join("vault");
-        let put = "#!/bin/sh\nset -e\n[ \"$1 $2 $3 $5\" = 'kv put -mount=secret token=-' ]\n\
-            curl -sf --noproxy '*' -H \"x-vault-token: $VAULT_TOKEN\" -d \"{\\\"data\\\":{\\\"token\\\":\\\"$(cat)\\\"}}\" \
-            \"$VAULT_ADDR/v1/secret/data/$4\"\n";
-        fs::write(&bin, put).expect("written");
-        Command::new("chmod").arg("755").arg(&bin).status().expect("chmod");
-        let token = self.standin.lock().token();
-        let done = Command::new(repository().join("deploy/vault/rotate-token.sh"))
-            .env("VAULT", &bin)
-            .env("VAULT_ADDR", &self.standin.address)
-            .env("VAULT_TOKEN", token)
-            .env("TOKEN_FILE", self.here().join("agent-tokens"))
-            .env("TOKEN_PATH", TOKENS)
-            .env("WAIT_S", wait_s.to_string())
-            .output()
-            .expect("it runs");
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let (name, standin) = ("web-1".to_owned(), self.standin.clone());
+        Vm { name, standin, file: self.here().join("agent-tokens") }.run_script(wait_s);
     }
 }
 

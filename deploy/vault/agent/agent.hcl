@@ -1,5 +1,8 @@
-# Vault Agent on a VM: keeps /etc/infralogs/agent-tokens as the key-value store says, newest first, the one before it
-# still accepted. Whoever rotates writes {token: NEW, previous: OLD} and, a few minutes later, {token: NEW}.
+# Vault Agent on a VM: keeps /etc/infralogs/agent.tokens as the key-value store says: the token, then the one to come or
+# the one before it. ../README.md says how to replace a token.
+#
+# Its unit needs `Environment=HOSTNAME=%H`, and its user the right to write below /etc/infralogs. Vault Agent keeps the
+# owner and mode of a file that is there, so begin with one: install.sh makes it root:infralogs-agent, 0640.
 vault { address = "https://vault.example:8200" }
 
 auto_auth {
@@ -16,7 +19,7 @@ template_config { static_secret_render_interval = "30s" }
 
 template {
   source      = "/etc/infralogs/agent-tokens.ctmpl"
-  destination = "/etc/infralogs/agent-tokens"
+  destination = "/etc/infralogs/agent.tokens"
   perms       = "0640"
   error_on_missing_key = true
 }
