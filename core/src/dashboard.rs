@@ -1,6 +1,11 @@
 //! A dashboard as a script lays it out: rows of panels, each with a query.
 
-use crate::{error::Result, query::Query, table::Rows, value::Value};
+use crate::{
+    error::Result,
+    query::{Key, Query, Shape},
+    table::Rows,
+    value::Value,
+};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// A page of panels.
@@ -171,4 +176,21 @@ pub enum Answer {
     Rows(Arc<Rows>),
     /// The spoken reason: `slow`, `table not there yet`, `database away`.
     Trouble(String),
+}
+
+impl Dashboard {
+    /// The column that a tap on this panel chooses a value of: what its bars or shares are told apart by, if the
+    /// dashboard offers it as a pick or another panel follows this one.
+    pub fn taps<'a>(&self, panel: &'a Panel) -> Option<&'a Arc<str>> {
+        // Levels are drawn as words and stored as numbers.
+        const WORDED: [&str; 2] = ["priority", "level"];
+        if !matches!(panel.kind, PanelKind::Bars | PanelKind::Shares) {
+            return None;
+        }
+        let Shape::Groups { by, .. } = &panel.query.as_ref()?.shape else { return None };
+        let [Key::Field(column)] = by.as_slice() else { return None };
+        let followed = self.rows.iter().flatten().any(|other| other.follows.as_deref() == Some(panel.title.as_str()));
+        let used = followed || self.picks.contains(column);
+        (used && !WORDED.contains(&&**column)).then_some(column)
+    }
 }

@@ -2,6 +2,7 @@
 
 import { banner } from "./banner.js";
 import { closePopover, el, icon, popover, say, walkable } from "./dom.js";
+import { entry, leave } from "./entry.js";
 import { Grid } from "./grid.js";
 import { help, keys } from "./keys.js";
 import { Live } from "./live.js";
@@ -21,14 +22,10 @@ let shown = null; // what the server answered last
 let loading = null; // the request under way
 let zoomNote = null;
 
-const grid = new Grid(main, { acts: (panel) => acts(panel, page), zoomed });
+const grid = new Grid(main, { acts: (panel) => acts(panel, page), zoomed, chosen: tapped, opened });
 const page = { grid, rows: (index, kind) => `${base}/panel/${index}.${kind}?${url.question(view)}` };
 const range = rangePicker(change);
-const filters = picks(choices, (column, values) => {
-  const chosen = new Map(view.picks);
-  if (values.length) chosen.set(column, values); else chosen.delete(column);
-  change({ picks: chosen });
-});
+const filters = picks(choices, choose);
 const live = new Live({ event: happened, state: liveState });
 const bar = makeBar();
 
@@ -81,6 +78,25 @@ function change(parts) {
   load();
 }
 
+/** Shows only records with one of the values; all if there are none. */
+function choose(column, values) {
+  const chosen = new Map(view.picks);
+  if (values.length) chosen.set(column, values); else chosen.delete(column);
+  change({ picks: chosen });
+}
+
+/** A tap on a bar shows only what belongs to it, another one all again. */
+function tapped(column, value) {
+  const before = view.picks.get(column) ?? [];
+  choose(column, before.length === 1 && before[0] === value ? [] : [value]);
+}
+
+/** A row of a table was chosen. */
+function opened(panel, source, at) {
+  const where = (micros, host) => `${base}/panel/${panel.index}/entry?${url.question(view, { entry_at: micros, entry_host: host })}`;
+  entry(grid.cardOf(panel.index), source, at, shown.frame.zone_s, where);
+}
+
 /** One event of the stream. */
 function happened(event) {
   if (event.reload) return load();
@@ -107,7 +123,8 @@ function zoomed(window) {
 /** Everything around the charts that depends on the view. */
 function dress() {
   range.show(view, shown?.frame, shown ? `${shown.page.last_ms / 1000}s` : "6h");
-  filters.show(shown?.page.picks ?? [], view.picks);
+  const taps = new Set(shown?.page.rows.flat().map((panel) => panel.taps).filter(Boolean));
+  filters.show(shown?.page.picks ?? [], view.picks, taps);
   const chosen = url.chosenTheme(view);
   document.documentElement.dataset.theme = chosen;
   bar.theme.replaceChildren(icon({ light: "sun", dark: "moon", auto: "auto" }[chosen]));
@@ -208,7 +225,7 @@ const shortcuts = [
   }],
   ["d", "theme: auto, dark, light", nextTheme],
   ["?", "this sheet", () => help(shortcuts)],
-  ["Escape", "close, leave full screen, zoom back", () => closePopover() || leaveFull(grid) || (grid.zoom.isZoomed() ? grid.zoom.back() : false)],
+  ["Escape", "close, leave full screen, zoom back", () => closePopover() || leave(document.querySelector(".card:has(.entry)")) || leaveFull(grid) || (grid.zoom.isZoomed() ? grid.zoom.back() : false)],
 ];
 
 /** BokehJS comes by ordinary deferred scripts, which have all run when the document is ready. */

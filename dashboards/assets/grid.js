@@ -3,11 +3,15 @@
 import { el } from "./dom.js";
 import { Zoom } from "./zoom.js";
 
-/** The cards of a dashboard. `acts(panel)` gives a card's buttons, `zoomed` hears of every zoom. */
+/**
+ * The cards of a dashboard. `acts(panel)` gives a card's buttons, `zoomed` hears of every zoom, `chosen(column, value)`
+ * of a tap on a bar or a share, `opened(panel, source, row)` of a row of a table.
+ */
 export class Grid {
-  constructor(main, { acts, zoomed }) {
+  constructor(main, { acts, zoomed, chosen, opened }) {
     this.main = main;
     this.acts = acts;
+    this.told = { chosen, opened };
     this.zoom = new Zoom(zoomed);
     this.sheet = null;
     this.document = null;
@@ -31,6 +35,7 @@ export class Grid {
     }
     Object.assign(this, { sheet, views, document: drawn, page });
     this.zoom.adopt(drawn, frame, zoom);
+    this.listen(page);
     await idle(drawn);
     old.sheet?.remove();
     Object.assign(sheet.style, { position: "", visibility: "", left: "", right: "", top: "" });
@@ -38,6 +43,22 @@ export class Grid {
     forget(old);
     this.trouble(page);
     return sheet;
+  }
+
+  /** Hears what is tapped on: Bokeh tells by the selection of a source. */
+  listen(page) {
+    for (const panel of page.rows.flat()) {
+      const source = this.document?.get_model_by_id(`${panel.root}/data`);
+      if (!source || !(panel.taps || panel.kind === "table")) continue;
+      source.selected.change.connect(() => {
+        const [at] = source.selected.indices;
+        if (at === undefined) return;
+        if (panel.kind === "table") return this.told.opened(panel, source, at);
+        const name = source.get_column("name")[at];
+        setTimeout(() => { source.selected.indices = []; }); // what is chosen stands in the bar, not in the chart
+        if (!/^\(.*\)$/.test(name)) this.told.chosen(panel.taps, name);
+      });
+    }
   }
 
   row(panels) {

@@ -7,15 +7,25 @@ export function picks(ask, choose) {
   const row = el("div", { class: "picks", role: "group", "aria-label": "Filters" });
   return {
     row,
-    show(columns, chosen) {
+    /** `taps` are columns that are chosen by a tap on a chart: once chosen they stand here to be taken back. */
+    show(columns, chosen, taps) {
+      const extra = [...chosen.keys()].filter((column) => taps.has(column) && !columns.includes(column));
+      for (const chip of row.querySelectorAll(".chip")) chip.remove();
       const wanted = columns.join("\n");
       if (row.dataset.columns !== wanted) {
         row.dataset.columns = wanted;
         row.replaceChildren(...columns.map((column) => drop(column, ask, choose)));
       }
       for (const button of row.children) button.show(chosen.get(button.dataset.column) ?? []);
+      row.append(...extra.map((column) => chip(column, chosen.get(column), choose)));
     },
   };
+}
+
+function chip(column, values, choose) {
+  const words = values.join(", ");
+  return el("button", { class: "button chosen chip", type: "button", title: `Show all again: ${column} ${words}`, "aria-label": `${column} ${words}: show all again`, onclick: () => choose(column, []) },
+    el("span", { class: "what" }, column), el("span", { class: "value" }, words), icon("close"));
 }
 
 function drop(column, ask, choose) {

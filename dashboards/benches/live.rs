@@ -23,7 +23,13 @@ fn main() {
     let address = runtime.block_on(async {
         let listener = infralogs_http::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        tokio::spawn(infralogs_http::serve(listener, app(folder.path()), infralogs_http::Limits::default(), None, stop));
+        tokio::spawn(infralogs_http::serve(
+            listener,
+            app(folder.path()),
+            infralogs_http::Limits::default(),
+            None,
+            stop,
+        ));
         address
     });
     let layout = folder.path().join("dashboards/fleet.rhai");

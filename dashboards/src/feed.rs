@@ -120,6 +120,14 @@ impl Feed {
         Ok(drawn)
     }
 
+    /// What was drawn last, which is what open pages show; drawn now if nothing was.
+    pub async fn latest(&self) -> Result<Arc<Drawn>> {
+        match self.drawn() {
+            Some(drawn) => Ok(drawn),
+            None => self.draw(false).await,
+        }
+    }
+
     /// Everything a page starts with, and the number it has then.
     pub fn whole(&self, drawn: &Drawn, form: Form) -> Value {
         let problem = self.shared().problem.clone();

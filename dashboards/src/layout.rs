@@ -24,7 +24,7 @@ pub fn page(shown: &Shown, document: &Document) -> Value {
     let rows: Vec<Vec<Value>> = dashboard
         .rows
         .iter()
-        .map(|row| row.iter().map(|it| panel(it, index.next(), roots.next(), answers.next())).collect())
+        .map(|row| row.iter().map(|it| panel(dashboard, it, index.next(), roots.next(), answers.next())).collect())
         .collect();
     json!({
         "name": *dashboard.name,
@@ -36,7 +36,13 @@ pub fn page(shown: &Shown, document: &Document) -> Value {
     })
 }
 
-fn panel(panel: &Panel, index: Option<usize>, root: Option<&String>, answer: Option<&Answer>) -> Value {
+fn panel(
+    dashboard: &Dashboard,
+    panel: &Panel,
+    index: Option<usize>,
+    root: Option<&String>,
+    answer: Option<&Answer>,
+) -> Value {
     let trouble = match answer {
         Some(Answer::Trouble(words)) => Some(words),
         _ => None,
@@ -50,6 +56,7 @@ fn panel(panel: &Panel, index: Option<usize>, root: Option<&String>, answer: Opt
         "trouble": trouble,
         "rows": match answer { Some(Answer::Rows(rows)) => rows.len(), _ => 0 },
         "follows": panel.follows,
+        "taps": dashboard.taps(panel).map(|column| &**column),
     })
 }
 

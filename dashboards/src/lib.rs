@@ -6,6 +6,7 @@
 mod access;
 mod assets;
 mod choices;
+mod entry;
 mod feed;
 mod health;
 mod hub;

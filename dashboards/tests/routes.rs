@@ -22,6 +22,23 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
+async fn a_row_opens_its_entry_and_nothing_else_does() {
+    let (app, _scripts) = app();
+    let rows: Value = get(&app, "/d/small/panel/0.json", &[]).await.body_json().await.unwrap();
+    let (time, host) = (rows["rows"][0][0].as_str().unwrap(), rows["rows"][0][1].as_str().unwrap());
+    let at = infralogs_core::time::Time::parse(time, infralogs_core::time::Time::now()).unwrap().0;
+    let path = |at: i64, host: &str| format!("/d/small/panel/0/entry?entry_at={at}&entry_host={host}");
+    let answer: Value = get(&app, &path(at, host), &[]).await.body_json().await.unwrap();
+    let names: Vec<_> = answer["columns"].as_array().unwrap().iter().map(|column| column["name"].clone()).collect();
+    assert!(names.contains(&json!("message")) && names.contains(&json!("seqnum")), "{names:?}");
+    // Made-up rows know no filter: what is not there is only told by the panel.
+    for wrong in [path(at, host).replace("panel/0", "panel/7"), path(at, host).replace("_at", "_it")] {
+        let mut answer = get(&app, &wrong, &[]).await;
+        assert_eq!(answer.status(), 400, "{wrong}: {}", answer.body_string().await.unwrap());
+    }
+}
+
+#[tokio::test]
 async fn each_path_answers_as_it_should() {
     let (app, _scripts) = app();
     for (path, status, contains) in [

@@ -5,9 +5,11 @@ use crate::{
     dashboard::{Answer, Dashboard, Mark, Panel},
     definitions::Definitions,
     error::{Error, Kind, Result},
+    expr::{Compare, Expr, Literal},
     plugin::Store,
-    query::{Frame, Query},
+    query::{Frame, Query, Shape},
     table::{Rows, TableDef},
+    tables,
     time::{Time, Window},
     value::Value,
 };
@@ -45,6 +47,9 @@ const LAG_EVERY: Duration = Duration::from_secs(2);
 /// The most choices of one column.
 const CHOICES_MAX: usize = 500;
 
+/// A few records with all their columns.
+const EVERYTHING: Shape = Shape::Latest { columns: Vec::new(), limit: 10 };
+
 type Cell = Arc<OnceCell<Answer>>;
 
 /// A store asked once for what many look at.
@@ -55,10 +60,10 @@ pub struct Answers {
     lag: tokio::sync::Mutex<Option<(Duration, Instant)>>,
 }
 
-/// One question: which scripts, which query (as written out), when.
+/// One question: which query of which table (as written out), when. Not of which scripts: an edit that leaves the
+/// question alone asks nothing.
 #[derive(PartialEq, Eq, Hash)]
 struct Key {
-    generation: String,
     query: String,
     frame: Frame,
 }
@@ -164,6 +169,40 @@ impl Answers {
         Ok(found)
     }
 
+    /// The entries of a host at a moment as they were read, all their columns.
+    pub async fn entries(self: &Arc<Self>, host: &str, at: Time) -> Result<Rows> {
+        let table = tables::LOGS.clone();
+        let query = Query { table: (*table.name).into(), filter: None, last: None, shape: EVERYTHING };
+        self.records_at(query, table, host, at).await
+    }
+
+    /// Whether the query takes a record of this host at this moment.
+    pub async fn takes(
+        self: &Arc<Self>,
+        definitions: &Definitions,
+        query: &Query,
+        host: &str,
+        at: Time,
+    ) -> Result<bool> {
+        let Some(table) = definitions.table(&query.table).filter(|table| ask::has_column(table, "host")) else {
+            return Ok(false);
+        };
+        let query = Query { shape: EVERYTHING, ..query.clone() };
+        Ok(!self.records_at(query, table.clone(), host, at).await?.is_empty())
+    }
+
+    async fn records_at(&self, mut query: Query, table: Arc<TableDef>, host: &str, at: Time) -> Result<Rows> {
+        let theirs = Expr::compare(Compare::Eq, Expr::field("host"), Expr::Literal(Literal::Text(host.into())));
+        query.filter = Some(match query.filter.take() {
+            Some(filter) => filter.and(theirs),
+            None => theirs,
+        });
+        let window = Window { from: at, to: Time(at.0.saturating_add(1)) };
+        let frame = Frame { window, zone_s: 0, timeout_ms: QUERY_TIMEOUT_MS };
+        let store = self.store.clone();
+        self.blocking(move || store.query(&query, &table, &frame)).await
+    }
+
     /// Begins to answer, or finds that somebody already did.
     fn start(
         self: &Arc<Self>,
@@ -172,7 +211,7 @@ impl Answers {
         frame: Frame,
     ) -> tokio::task::JoinHandle<Answer> {
         let (answers, query, table) = (self.clone(), query.clone(), definitions.table(&query.table).cloned());
-        let cell = self.cell(Key { generation: definitions.hash.clone(), query: format!("{query:?}"), frame });
+        let cell = self.cell(Key { query: format!("{query:?} {table:?}"), frame });
         tokio::spawn(async move { cell.get_or_init(|| answers.answer(query, table, frame)).await.clone() })
     }
 
@@ -221,7 +260,7 @@ impl Answers {
 
 impl Key {
     fn copy(&self) -> Self {
-        Self { generation: self.generation.clone(), query: self.query.clone(), frame: self.frame }
+        Self { query: self.query.clone(), frame: self.frame }
     }
 }
 

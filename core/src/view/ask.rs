@@ -11,7 +11,11 @@ use crate::{
     tables,
     time::{Time, Window},
 };
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 /// The most buckets of time a panel shows; more than a screen has pixels for a point would only cost.
 pub const BUCKETS_MAX: u64 = 720;
@@ -26,12 +30,14 @@ const STEPS_S: [u64; 17] = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 
 /// than a screen can show.
 pub fn effective(dashboard: &Dashboard, view: &View, definitions: &Definitions, window: Window) -> Dashboard {
     let mut dashboard = dashboard.clone();
-    let picks = dashboard.picks.clone();
-    let marks = dashboard.marks.iter_mut().map(|mark| &mut mark.query);
-    let panels = dashboard.rows.iter_mut().flatten().filter_map(|panel| panel.query.as_mut());
-    for query in panels.chain(marks) {
+    let (picks, tapped) = (dashboard.picks.clone(), tapped(&dashboard));
+    let marks = dashboard.marks.iter_mut().map(|mark| (&mut mark.query, None));
+    let panels = dashboard.rows.iter_mut().flatten();
+    let panels = panels.filter_map(|panel| Some((panel.query.as_mut()?, panel.follows.as_deref())));
+    for (query, follows) in panels.chain(marks) {
         let Some(table) = definitions.table(&query.table) else { continue };
-        for column in &picks {
+        let more = follows.and_then(|title| tapped.get(title)).filter(|column| !picks.contains(column));
+        for column in picks.iter().chain(more) {
             let Some(values) = view.picks.get(column) else { continue };
             if let Some(chosen) = chosen(table, column, values) {
                 query.filter = Some(match query.filter.take() {
@@ -46,6 +52,12 @@ pub fn effective(dashboard: &Dashboard, view: &View, definitions: &Definitions, 
         }
     }
     dashboard
+}
+
+/// What a tap on a panel chooses by, by its title: panels that follow it are narrowed too.
+fn tapped(dashboard: &Dashboard) -> HashMap<String, Arc<str>> {
+    let panels = dashboard.rows.iter().flatten();
+    panels.filter_map(|panel| Some((panel.title.clone(), dashboard.taps(panel)?.clone()))).collect()
 }
 
 /// When a query runs: the page's window, its own, or for the present state of agents any time at all. The zone counts

@@ -2,7 +2,7 @@
 
 mod events;
 
-use crate::{State, access, assets, choices, feed::Form, page, panel, reply};
+use crate::{State, access, assets, choices, entry, feed::Form, page, panel, reply};
 use infralogs_core::{Result, time::Time, view::View};
 use infralogs_http::answer;
 use std::borrow::Cow;
@@ -23,6 +23,7 @@ pub fn routes(state: State) -> tide::Server<State> {
     app.at("/d/:name/events").get(events::events);
     app.at("/d/:name/choices/:pick").get(choices::choices);
     app.at("/d/:name/panel/:file").get(panel::panel);
+    app.at("/d/:name/panel/:index/entry").get(entry::entry);
     app
 }
 
@@ -56,7 +57,7 @@ pub fn view<S>(request: &Request<S>, dashboard: &str) -> Result<View> {
 
 /// Parameters that say how to answer, not what to show.
 fn is_ours(name: &str) -> bool {
-    matches!(name, "after" | "fresh")
+    matches!(name, "after" | "fresh" | "entry_at" | "entry_host")
 }
 
 /// What stands behind the `?`.

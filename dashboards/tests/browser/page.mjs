@@ -80,6 +80,32 @@ async function aPickFiltersAndStandsInTheAddress(page) {
   await page.waitForFunction(() => !location.search.includes("host="));
 }
 
+async function aTapOnABarNarrowsWhatFollows(page) {
+  const root = await page.getAttribute('.card[data-index="5"] .root', "data-root");
+  const bar = await page.evaluate((root) => {
+    const view = Bokeh.index[root] ?? Bokeh.index.get_by_id(root);
+    view.el.scrollIntoView({ block: "center" });
+    const { x, y } = view.canvas_view.el.getBoundingClientRect(), frame = view.frame;
+    return { x: x + frame.x_scale.compute(view.model.x_range.end * 0.02), y: y + frame.y_scale.compute(0) };
+  }, root);
+  await page.mouse.click(bar.x, bar.y);
+  await page.waitForFunction(() => location.search.includes("service="));
+  assert.match(await page.textContent('.button[data-column="service"] .value'), /</, "the hostile name stands there as text");
+  await page.waitForFunction(() => !document.querySelector(".busy"));
+  await page.goBack();
+  await page.waitForFunction(() => !location.search.includes("service=") && !document.querySelector(".busy"));
+}
+
+async function aRowOpensItsEntry(page) {
+  await page.waitForSelector('.card[data-kind="table"] .slick-row');
+  await page.locator('.card[data-kind="table"] .slick-row').first().click();
+  await page.waitForSelector(".entry dt");
+  await page.waitForFunction(() => [...document.querySelectorAll(".entry dt")].some((name) => name.textContent === "seqnum"));
+  assert.match(await page.textContent(".entry"), /<img src=x|<script>|<svg|<iframe|javascript:|<math>/);
+  await page.keyboard.press("Escape");
+  await page.waitForSelector(".entry", { state: "detached" });
+}
+
 async function hostileTextStaysText(context) {
   await please("hostile");
   const page = await opened(context, `${address}/d/hostile?theme=light`);
@@ -130,6 +156,8 @@ await browse(async (context, said) => {
   await zoomStaysThroughAnEdit(page);
   await aBrokenLayoutStandsOverTheLastGood(page);
   await aPickFiltersAndStandsInTheAddress(page);
+  await aTapOnABarNarrowsWhatFollows(page);
+  await aRowOpensItsEntry(page);
   await page.close();
   await aPhoneHasOneColumn(context);
   await hostileTextStaysText(context);

@@ -247,6 +247,15 @@ pub(crate) fn hover(
         .set("visible", false)
 }
 
+/// The hover, and a tap where it chooses what is tapped on: the page hears of it by the source's selection.
+pub(crate) fn tappable(page: &Page<'_>, spot: &Spot<'_>, drawn: &Shared, hover: Model) -> Vec<Attr> {
+    let tap = page.scene.dashboard.taps(spot.panel).map(|_| {
+        let tap = Model::new("TapTool", format!("{}/tap", spot.id)).set("renderers", vec![drawn]);
+        tap.set("visible", false).into()
+    });
+    std::iter::once(hover.into()).chain(tap).collect()
+}
+
 /// A line that is only there to be pointed at: it spans the plot at half its height. A panel without data has nothing
 /// to say (`seen`), though others that share the source do.
 pub(crate) fn pointed_at(id: &str, source: &Shared, time: &str, seen: bool) -> Shared {

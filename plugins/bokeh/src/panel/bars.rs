@@ -89,7 +89,7 @@ fn with_bars(page: &Page<'_>, spot: &Spot<'_>, bars: &[Bar], note: Note<'_>) -> 
         .set("y_range", plot::names_range(&format!("{id}/y/range"), bars.len(), true))
         .set("left", vec![plot::names_axis(page, &format!("{id}/names"), &names)])
         .set("right", vec![numbers.set("major_label_text_color", page.look.text)])
-        .set("renderers", vec![drawn])
-        .set("toolbar", plot::toolbar(page, id, vec![hover.into()]))
+        .set("renderers", vec![&drawn])
+        .set("toolbar", plot::toolbar(page, id, plot::tappable(page, spot, &drawn, hover)))
         .share()
 }

@@ -94,8 +94,8 @@ fn with_parts(
         .set("y_range", range("y"))
         .set("center", vec![centre])
         .set("right", vec![legend.set("label_text_color", page.look.text)])
-        .set("renderers", vec![ring])
-        .set("toolbar", plot::toolbar(page, id, vec![hover.into()]))
+        .set("renderers", vec![&ring])
+        .set("toolbar", plot::toolbar(page, id, plot::tappable(page, spot, &ring, hover)))
         .share()
 }
 
