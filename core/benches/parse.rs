@@ -101,6 +101,8 @@ fn numbered(number: usize, from: Option<Expr>, pattern: &str) -> ParserSpec {
         columns: None,
         table: "many".into(),
         keep_for: None,
+        keep_size: None,
+        rollups: Vec::new(),
         examples: Vec::new(),
     }
 }

@@ -81,7 +81,7 @@ impl ColumnDef {
 /// A table as the scripts (or we) declare it: the declared columns only.
 ///
 /// A parser's table also has the entry's key and origin, see [`KEY_COLUMNS`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TableDef {
     /// `[a-z_][a-z0-9_]*`, at most 60 characters.
     pub name: String,
@@ -89,6 +89,19 @@ pub struct TableDef {
     pub columns: Vec<ColumnDef>,
     /// How long rows are kept; `None`: for ever.
     pub keep_for: Option<Duration>,
+    /// The most bytes it may take; `None`: as many as there is room for.
+    pub keep_size: Option<u64>,
+    /// Counts the store keeps beside its rows.
+    pub rollups: Vec<Rollup>,
+}
+
+/// Counts of a table's rows, per minute and hour.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rollup {
+    /// The columns they tell apart.
+    pub by: Vec<String>,
+    /// The columns they hold sums and histograms of.
+    pub of: Vec<String>,
 }
 
 impl TableDef {

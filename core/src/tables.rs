@@ -121,5 +121,5 @@ pub fn stored(table: &TableDef) -> Vec<ColumnDef> {
 
 fn table(name: &str, columns: &[(&str, ColumnType)]) -> Arc<TableDef> {
     let columns = columns.iter().map(|(name, kind)| ColumnDef::new(*name, *kind)).collect();
-    Arc::new(TableDef { name: name.into(), columns, keep_for: None })
+    Arc::new(TableDef { name: name.into(), columns, ..TableDef::default() })
 }

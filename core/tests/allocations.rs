@@ -82,6 +82,8 @@ fn plan(extractor: Extractor) -> Plan {
         columns: None,
         table: "app".into(),
         keep_for: None,
+        keep_size: None,
+        rollups: Vec::new(),
         examples: Vec::new(),
     };
     Plan::new(vec![Arc::new(Parser::compile(spec).unwrap_or_else(|flaws| panic!("{flaws:#?}")))])

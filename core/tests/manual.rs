@@ -84,7 +84,7 @@ fn around(function: &Function) -> Vec<String> {
         ["table", "stat", "bars", "lines"].iter().map(|kind| row(&format!("{kind}(\"t\", {query})"))).collect()
     };
     let login = r#".pattern("Failed password for {user} from {ip:ip} port {port:int} ssh2")"#;
-    let request = r#".pattern("REQ {method} {path} {status:int} {seconds:float} {load}")"#;
+    let request = r#".pattern("REQ {method} {path} {status:int} {seconds:float} {load} {took:duration}")"#;
     match (function.receiver.as_deref(), function.name.as_str()) {
         (None, "parser") => vec![format!("{example}.pattern(\"{{user}}\");")],
         (None, "schedule") => vec![format!("{example}.targets([\"http://a:1\"]);")],

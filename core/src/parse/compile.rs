@@ -154,6 +154,7 @@ impl Parser {
         // A closure sees all fields of the record, also those that steps behind it set.
         steps.iter_mut().for_each(|step| scope.place_closure(&spec, step));
         let (columns, defs) = table::columns(&spec, &mut scope);
+        table::rollups(&spec, &defs, &mut scope);
         if !scope.flaws.is_empty() {
             return Err(scope.flaws.into_iter().map(|flaw| flaw.at(&spec.place)).collect());
         }

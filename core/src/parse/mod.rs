@@ -86,6 +86,8 @@ pub enum Part {
     Step(usize),
     /// `.columns`, or what would be columns without it.
     Columns,
+    /// `.rollup`
+    Rollups,
     /// `.into`
     Table,
     /// An example, by its number from 0.

@@ -1,7 +1,12 @@
 //! A parser as a script declares it: plain values, before it is compiled into a [`super::Parser`].
 
 use super::body::Body;
-use crate::{error::Result, expr::Expr, table::ColumnType, value::Value};
+use crate::{
+    error::Result,
+    expr::Expr,
+    table::{ColumnType, Rollup},
+    value::Value,
+};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// Everything one `parser("…")…into("…")` said.
@@ -31,6 +36,10 @@ pub struct ParserSpec {
     pub table: Arc<str>,
     /// How long its rows are kept.
     pub keep_for: Option<Duration>,
+    /// The most bytes its rows may take.
+    pub keep_size: Option<u64>,
+    /// Counts kept beside its rows.
+    pub rollups: Vec<Rollup>,
     /// Checked at every load.
     pub examples: Vec<Example>,
 }

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     error::Error,
     fields::is_entry_field,
+    sql::kept,
     suggest,
     table::{ColumnDef, ColumnType, KEY_COLUMNS, TableDef},
     tables,
@@ -45,7 +46,33 @@ pub(super) fn columns(spec: &ParserSpec, scope: &mut Scope) -> (Vec<Emit>, Vec<C
 
 /// The table these columns make.
 pub(super) fn def(spec: &ParserSpec, columns: Vec<ColumnDef>) -> TableDef {
-    TableDef { name: spec.table.to_string(), columns, keep_for: spec.keep_for }
+    let rollups = spec.rollups.clone();
+    TableDef { name: spec.table.to_string(), columns, keep_for: spec.keep_for, keep_size: spec.keep_size, rollups }
+}
+
+/// Each rollup counts by and of columns that are there and can be counted.
+pub(super) fn rollups(spec: &ParserSpec, columns: &[ColumnDef], scope: &mut Scope) {
+    let mut check = |names: &[String], max: usize, fits: fn(ColumnType) -> bool, cant: &str| {
+        if names.len() > max {
+            let what = format!("a rollup of {} columns is more than {max}", names.len());
+            scope.flaws.push(Flaw::new(Part::Rollups, Error::invalid(what)));
+        }
+        for name in names {
+            let own = columns.iter().find(|column| column.name == *name).map(|column| column.kind);
+            let error = match own.or_else(|| (name == "host").then_some(ColumnType::Text)) {
+                Some(kind) if fits(kind) => continue,
+                Some(kind) => Error::invalid(format!("column `{name}` is {}, which {cant}", kind.name()))
+                    .help("by: text, ip, int, bool with few values; of: int, duration, bytes"),
+                None => Error::invalid(format!("there is no column `{name}` to roll up"))
+                    .help(format!("it has host, {}", suggest::list(columns.iter().map(|column| column.name.as_str())))),
+            };
+            scope.flaws.push(Flaw::new(Part::Rollups, error));
+        }
+    };
+    for rollup in &spec.rollups {
+        check(&rollup.by, kept::BY_MAX, kept::tells, "has too many values to count by");
+        check(&rollup.of, kept::OF_MAX, kept::measures, "can't be measured in a histogram");
+    }
 }
 
 fn flaw(scope: &mut Scope, error: Error) {

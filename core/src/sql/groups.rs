@@ -1,9 +1,10 @@
 //! Groups with measures: time buckets, keys, aggregates, percentiles and the largest few.
 
 use super::{
-    Dialect, Select,
+    Dialect, Select, kept,
     rollup::{self, Needs, Piece},
-    term::{Scope, Stop, Term, Type},
+    summed,
+    term::{Rolled, Scope, Stop, Term, Type},
 };
 use crate::{
     error::Error,
@@ -35,10 +36,14 @@ pub(super) fn groups(
     window: Window,
     filter: Option<&Expr>,
     scope: &Scope<'_>,
+    cubes: &[kept::Cube],
 ) -> Result<Select, Stop> {
     let Asked { every, by, measures, top } = *asked;
     if measures.is_empty() {
         return Err(Stop::Wrong(Error::invalid("a grouped query measures nothing").help("add .count()")));
+    }
+    if let Some(select) = summed::groups(asked, window, filter, scope, cubes)? {
+        return Ok(select);
     }
     let columns = Columns::of(asked, scope)?;
     let pieces = Needs::of(scope.table, filter, every, by, measures, scope.zone_s).map(|needs| needs.pieces(window));
@@ -63,13 +68,11 @@ pub(super) fn groups(
             (of, _) => aggregate(of, at, column, scope.dialect),
         };
         list.push(format!("{aggregate} AS {}", quote(&measure.name)));
-        defs.push(ColumnDef::new(&*measure.name, measure_kind(&measure.of, column.as_ref())?));
+        defs.push(ColumnDef::new(&*measure.name, measure_kind(&measure.of, column.as_ref())));
     }
     let group = if names.is_empty() { String::new() } else { format!(" GROUP BY {}", names.join(", ")) };
     let grouped = format!("SELECT {} FROM ({inner}) AS r{group}", list.join(", "));
-    let outputs: Vec<String> = defs.iter().map(|def| quote(&def.name)).collect();
-    let order = keys.iter().map(|(def, _)| scope.dialect.sort_key(&quote(&def.name), def.kind.storage())).collect();
-    let sql = ordered(&grouped, &Outputs { names: outputs, keys: order }, every.is_some(), top);
+    let sql = ordered(&grouped, &Outputs::of(&columns, &defs, scope), every.is_some(), top);
     Ok(Select { sql, params, shown: defs.len(), defs, residual: None, limit: ROWS_MAX, reads })
 }
 
@@ -89,16 +92,21 @@ pub(super) fn choices(column: &str, window: Window, limit: usize, scope: &Scope<
 }
 
 /// A measured column: its SQL and what it holds.
-type Measured = Option<(Term, ColumnType)>;
+pub(super) type Measured = Option<(Term, ColumnType)>;
 
 /// Keys and measured columns, as one scope has them.
-struct Columns {
-    keys: Vec<(ColumnDef, Term)>,
-    measured: Vec<Measured>,
+pub(super) struct Columns {
+    pub keys: Vec<(ColumnDef, Term)>,
+    pub measured: Vec<Measured>,
 }
 
 impl Columns {
-    fn of(asked: &Asked<'_>, scope: &Scope<'_>) -> Result<Self, Stop> {
+    pub fn of(asked: &Asked<'_>, scope: &Scope<'_>) -> Result<Self, Stop> {
+        let measured = asked.measures.iter().map(|measure| measured(&measure.of, scope));
+        Ok(Self { measured: measured.collect::<Result<_, _>>()?, ..Self::keys(asked, scope)? })
+    }
+    /// The keys alone.
+    pub fn keys(asked: &Asked<'_>, scope: &Scope<'_>) -> Result<Self, Stop> {
         let mut keys = Vec::new();
         if let Some(every) = asked.every {
             keys.push((ColumnDef::new("time", ColumnType::Time), bucket(every, scope)?));
@@ -106,14 +114,13 @@ impl Columns {
         for key in asked.by {
             keys.push((ColumnDef::new(key.name(), key_kind(key, scope)?), key_term(key, scope)?));
         }
-        let measured = asked.measures.iter().map(|measure| measured(&measure.of, scope));
-        Ok(Self { keys, measured: measured.collect::<Result<_, _>>()? })
+        Ok(Self { keys, measured: Vec::new() })
     }
-    fn key_names(&self) -> Vec<String> {
+    pub fn key_names(&self) -> Vec<String> {
         (0..self.keys.len()).map(|at| format!("k{at}")).collect()
     }
     /// `… AS k0, … AS v1`, the names alone, and the parameters.
-    fn list(&self) -> (Vec<String>, Vec<String>, Vec<Literal>) {
+    pub fn list(&self) -> (Vec<String>, Vec<String>, Vec<Literal>) {
         let (mut list, mut names, mut params) = (Vec::new(), Vec::new(), Vec::new());
         let keys = self.keys.iter().enumerate().map(|(at, (_, term))| (format!("k{at}"), term));
         let values = self.measured.iter().enumerate();
@@ -128,7 +135,7 @@ impl Columns {
 }
 
 /// The window and the filter, all of it inside SQL.
-fn conditions(window: Window, filter: Option<&Expr>, scope: &Scope<'_>) -> Result<Term, Stop> {
+pub(super) fn conditions(window: Window, filter: Option<&Expr>, scope: &Scope<'_>) -> Result<Term, Stop> {
     let (pushed, residual) = super::split(filter, scope).map_err(Stop::Wrong)?;
     if residual.is_some() {
         return Err(Stop::Residual);
@@ -146,7 +153,7 @@ fn joined(
     let mut selects = Vec::new();
     let mut all = Vec::new();
     for piece in pieces {
-        let scope = scope.on(piece.cube);
+        let scope = scope.on(piece.cube.map(|_| Rolled::Logs));
         let (mut list, names, params) = Columns::of(asked, &scope)?.list();
         let mut filter = conditions(piece.window, filter, &scope)?;
         let from = match piece.cube {
@@ -194,15 +201,23 @@ fn inner(columns: &Columns, measures: &[Measure], filter: Term, scope: &Scope<'_
 }
 
 /// What a grouped SELECT gives.
-struct Outputs {
+pub(super) struct Outputs {
     /// All columns: keys first, then measures.
     names: Vec<String>,
     /// How rows are sorted by each key.
     keys: Vec<String>,
 }
 
+impl Outputs {
+    pub fn of(columns: &Columns, defs: &[ColumnDef], scope: &Scope<'_>) -> Self {
+        let quote = |def: &ColumnDef| scope.dialect.quote(&def.name);
+        let key = |(def, _): &(ColumnDef, Term)| scope.dialect.sort_key(&quote(def), def.kind.storage());
+        Self { names: defs.iter().map(quote).collect(), keys: columns.keys.iter().map(key).collect() }
+    }
+}
+
 /// The grouped rows in their order; only the largest few where asked.
-fn ordered(grouped: &str, outputs: &Outputs, timed: bool, top: Option<usize>) -> String {
+pub(super) fn ordered(grouped: &str, outputs: &Outputs, timed: bool, top: Option<usize>) -> String {
     let Outputs { names, keys } = outputs;
     let first = &names[keys.len()];
     let by_keys = if keys.is_empty() { String::new() } else { format!(" ORDER BY {}", keys.join(", ")) };
@@ -310,14 +325,14 @@ fn measured(of: &Aggregate, scope: &Scope<'_>) -> Result<Measured, Stop> {
     Ok(Some((scope.field(name)?, kind)))
 }
 
-fn measure_kind(of: &Aggregate, column: Option<&(Term, ColumnType)>) -> Result<ColumnType, Stop> {
+pub(super) fn measure_kind(of: &Aggregate, column: Option<&(Term, ColumnType)>) -> ColumnType {
     let kind = column.map_or(ColumnType::Int, |(_, kind)| *kind);
-    Ok(match of {
+    match of {
         Aggregate::Count | Aggregate::Distinct(_) => ColumnType::Int,
         Aggregate::Sum(_) if matches!(kind, ColumnType::Bool | ColumnType::Time) => ColumnType::Int,
         Aggregate::Mean(_) => ColumnType::Float,
         Aggregate::Sum(_) | Aggregate::Min(_) | Aggregate::Max(_) | Aggregate::Percentile(..) => kind,
-    })
+    }
 }
 
 fn aggregate(of: &Aggregate, at: usize, column: &Measured, dialect: Dialect) -> String {

@@ -10,11 +10,13 @@ mod dialect;
 mod entry_fields;
 mod expr;
 mod groups;
+pub mod kept;
 mod records;
 mod restore;
 pub mod retention;
 pub mod rollup;
 pub mod schema;
+mod summed;
 mod term;
 pub mod write;
 
@@ -93,11 +95,17 @@ impl Select {
     }
 }
 
-/// The statement for a query.
-pub fn select(query: &Query, table: &TableDef, frame: &Frame, dialect: Dialect) -> Result<Select> {
+/// The statement for a query. `cubes` are the rollups of parser tables that the store keeps.
+pub fn select(
+    query: &Query,
+    table: &TableDef,
+    frame: &Frame,
+    dialect: Dialect,
+    cubes: &[kept::Cube],
+) -> Result<Select> {
     let now = Time::now();
     let window = query.last.map_or(frame.window, |last| Window { from: now.minus(last), to: now });
-    let scope = Scope { table, columns: tables::stored(table), dialect, now, zone_s: frame.zone_s, cube: None };
+    let scope = Scope { table, columns: tables::stored(table), dialect, now, zone_s: frame.zone_s, rolled: None };
     let (filter, residual) = split(query.filter.as_ref(), &scope)?;
     let bounded = || within(window, filter.clone(), &scope);
     let select = match &query.shape {
@@ -106,7 +114,7 @@ pub fn select(query: &Query, table: &TableDef, frame: &Frame, dialect: Dialect) 
         Shape::Newest { per, columns, limit } => records::newest(per, columns, *limit, bounded(), &scope),
         Shape::Groups { every, by, measures, top } => {
             let asked = groups::Asked { every: *every, by, measures, top: *top };
-            groups::groups(&asked, window, query.filter.as_ref(), &scope)
+            groups::groups(&asked, window, query.filter.as_ref(), &scope, cubes)
         }
     };
     select.map_err(|stop| refused(stop, table)).and_then(|select| {
@@ -120,12 +128,12 @@ pub fn check(query: &Query, table: &TableDef) -> Result<()> {
     let frame = Frame { window: Window { from: Time(0), to: Time(1) }, zone_s: 0, timeout_ms: 1 };
     [Dialect::Sqlite, Dialect::Mysql]
         .into_iter()
-        .try_for_each(|dialect| select(query, table, &frame, dialect).map(|_| ()))
+        .try_for_each(|dialect| select(query, table, &frame, dialect, &[]).map(|_| ()))
 }
 
 /// The statement for the distinct values of a column, most frequent first.
 pub fn choices(table: &TableDef, column: &str, window: Window, limit: usize, dialect: Dialect) -> Result<Select> {
-    let scope = Scope { table, columns: tables::stored(table), dialect, now: Time::now(), zone_s: 0, cube: None };
+    let scope = Scope { table, columns: tables::stored(table), dialect, now: Time::now(), zone_s: 0, rolled: None };
     groups::choices(column, window, limit, &scope).map_err(|stop| refused(stop, table))
 }
 

@@ -20,6 +20,9 @@ pub struct Keep {
     /// How long rows are kept, by table. Goes before what scripts say.
     #[serde(rename = "keep")]
     pub ages: BTreeMap<String, Age>,
+    /// The most bytes a table may take. Goes before what scripts say.
+    #[serde(rename = "keep_size")]
+    pub sizes: BTreeMap<String, Size>,
     /// The most bytes all tables together may take; then the oldest rows go.
     pub size_max: Option<Size>,
 }
@@ -49,7 +52,8 @@ impl<'de> Deserialize<'de> for Size {
     }
 }
 
-fn parse_size(text: &str) -> Option<u64> {
+/// A size as people write it; `None` if it is none.
+pub fn parse_size(text: &str) -> Option<u64> {
     let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let number: u64 = text[..at].parse().ok()?;
     let unit = match text[at..].trim() {
@@ -73,7 +77,11 @@ impl Keep {
         let mut rest = settings.clone();
         let mut own = serde_json::Map::new();
         if let Some(map) = rest.value.as_object_mut() {
-            own.extend(["keep", "size_max"].into_iter().filter_map(|key| Some((key.to_owned(), map.remove(key)?))));
+            own.extend(
+                ["keep", "keep_size", "size_max"]
+                    .into_iter()
+                    .filter_map(|key| Some((key.to_owned(), map.remove(key)?))),
+            );
         }
         let keep: Self = Settings { value: own.into(), ..settings.clone() }.read()?;
         keep.check(&settings.place)?;
@@ -81,13 +89,21 @@ impl Keep {
     }
 
     fn check(&self, place: &str) -> Result<()> {
-        match self.ages.keys().find(|name| **name == tables::AGENTS.name) {
+        match self.ages.keys().chain(self.sizes.keys()).find(|name| **name == tables::AGENTS.name) {
             None => Ok(()),
             Some(name) => {
                 let what = format!("`{name}` holds one row per target, which does not grow old");
                 Err(Error::invalid(what).at(format!("{place}: keep")).help("leave it out"))
             }
         }
+    }
+
+    /// Each table that may only take so many bytes.
+    pub fn limited(&self, declared: &[Arc<TableDef>]) -> Vec<(String, u64)> {
+        let mut sizes: BTreeMap<&str, u64> =
+            declared.iter().filter_map(|table| Some((table.name.as_str(), table.keep_size?))).collect();
+        sizes.extend(self.sizes.iter().map(|(name, size)| (name.as_str(), size.0)));
+        sizes.into_iter().map(|(name, size)| (name.to_owned(), size)).collect()
     }
 
     /// Each table that keeps its rows for a while, with the hour before which they go.
@@ -112,7 +128,7 @@ mod tests {
         .expect("settings");
         assert_eq!(keep.size_max, Some(Size(2 << 30)));
         let day = Some(Duration::from_secs(86_400));
-        let table = |name: &str| Arc::new(TableDef { name: name.into(), columns: Vec::new(), keep_for: day });
+        let table = |name: &str| Arc::new(TableDef { name: name.into(), keep_for: day, ..TableDef::default() });
         let due = keep.due(&[table("tried"), table("other")], Time(2_700 * 3_600_000_000 + 5));
         let hour = |hours: i64| Time(hours * 3_600_000_000);
         assert_eq!(due, [("logs".into(), hour(1_980)), ("other".into(), hour(2_676)), ("tried".into(), hour(2_699))]);

@@ -18,8 +18,8 @@ use std::time::Duration;
 /// The table of all rollups.
 pub const TABLE: &str = "rollups";
 
-const MINUTE_US: i64 = 60_000_000;
-const HOUR_US: i64 = 60 * MINUTE_US;
+pub(super) const MINUTE_US: i64 = 60_000_000;
+pub(super) const HOUR_US: i64 = 60 * MINUTE_US;
 
 /// A set of dimensions, as bits.
 pub type Dims = u8;
@@ -93,10 +93,7 @@ impl Needs {
         if table.name != tables::LOGS.name {
             return None;
         }
-        let mut needs = Self { dims: 0, step_us: 24 * HOUR_US };
-        if let Some(every) = every {
-            needs.step(i64::try_from(every.as_micros()).ok()?);
-        }
+        let mut needs = Self { dims: 0, step_us: step_us(every, by, zone_s)? };
         let mut known = true;
         let mut field = |name: &str| match dim(name) {
             Some(dim) => needs.dims |= dim,
@@ -105,12 +102,11 @@ impl Needs {
         if let Some(filter) = filter {
             filter.fields(&mut field);
         }
-        let mut zoned = false;
         for key in by {
             match key {
                 Key::Field(name) => field(name),
                 Key::Binned(_) => return None,
-                Key::Weekday | Key::Hour => zoned = true,
+                Key::Weekday | Key::Hour => {}
             }
         }
         for measure in measures {
@@ -120,29 +116,13 @@ impl Needs {
                 Aggregate::Sum(_) | Aggregate::Mean(_) | Aggregate::Percentile(..) => return None,
             }
         }
-        if !known {
-            return None;
-        }
-        if zoned {
-            needs.step(HOUR_US);
-            needs.step(i64::from(zone_s) * 1_000_000);
-        }
-        Some(needs)
+        known.then_some(needs)
     }
 
     /// For the values of one column.
     pub fn of_column(table: &TableDef, column: &str) -> Option<Self> {
         let key = [Key::Field(column.into())];
         Self::of(table, None, None, &key, &[], 0)
-    }
-
-    /// Buckets must divide this, too.
-    fn step(&mut self, us: i64) {
-        let (mut a, mut b) = (self.step_us, us.abs());
-        while b != 0 {
-            (a, b) = (b, a % b);
-        }
-        self.step_us = a;
     }
 
     /// The smallest cube of a grain that knows enough.
@@ -155,19 +135,39 @@ impl Needs {
 
     /// The window in pieces, in order. One raw piece where no cube helps.
     pub fn pieces(&self, window: Window) -> Vec<Piece> {
-        let cubes: Vec<_> = [HOUR_US, MINUTE_US].into_iter().filter_map(|grain_us| self.cube(grain_us)).collect();
+        let cubes = [HOUR_US, MINUTE_US].into_iter().filter_map(|grain_us| Some((grain_us, self.cube(grain_us)?)));
         let mut pieces = Vec::new();
-        divide(window, &cubes, &mut pieces);
-        pieces
+        divide(window, &cubes.collect::<Vec<_>>(), &mut pieces);
+        pieces.into_iter().map(|(cube, window)| Piece { cube, window }).collect()
     }
 }
 
-fn divide(window: Window, cubes: &[&'static Cube], pieces: &mut Vec<Piece>) {
-    let Some((cube, finer)) = cubes.split_first() else {
-        return pieces.push(Piece { cube: None, window });
+/// What the lengths of buckets must divide.
+pub(super) fn step_us(every: Option<Duration>, by: &[Key], zone_s: i32) -> Option<i64> {
+    let mut step = 24 * HOUR_US;
+    let mut divides = |us: i64| {
+        let mut rest = us.abs();
+        while rest != 0 {
+            (step, rest) = (rest, step % rest);
+        }
     };
-    let up = |time: i64| bucket(time.saturating_add(cube.grain_us - 1), cube.grain_us);
-    let (from, to) = (up(window.from.0), bucket(window.to.0, cube.grain_us));
+    if let Some(every) = every {
+        divides(i64::try_from(every.as_micros()).ok()?);
+    }
+    if by.iter().any(|key| matches!(key, Key::Weekday | Key::Hour)) {
+        divides(HOUR_US);
+        divides(i64::from(zone_s) * 1_000_000);
+    }
+    Some(step)
+}
+
+/// A window by whole buckets, the longest first, and what no bucket covers.
+pub(super) fn divide<T: Copy>(window: Window, grains: &[(i64, T)], pieces: &mut Vec<(Option<T>, Window)>) {
+    let Some(((grain_us, grain), finer)) = grains.split_first() else {
+        return pieces.push((None, window));
+    };
+    let up = |time: i64| bucket(time.saturating_add(grain_us - 1), *grain_us);
+    let (from, to) = (up(window.from.0), bucket(window.to.0, *grain_us));
     if from >= to {
         return divide(window, finer, pieces);
     }
@@ -177,7 +177,7 @@ fn divide(window: Window, cubes: &[&'static Cube], pieces: &mut Vec<Piece>) {
             divide(side, finer, pieces);
         }
     }
-    pieces.push(Piece { cube: Some(cube), window: Window { from, to } });
+    pieces.push((Some(*grain), Window { from, to }));
 }
 
 /// The pieces in words, for people.

@@ -1,9 +1,6 @@
 //! A piece of SQL with its parameters and type, and what pieces are made from.
 
-use super::{
-    Dialect, SQL_BYTES_MAX, entry_fields,
-    rollup::{self, Cube},
-};
+use super::{Dialect, SQL_BYTES_MAX, entry_fields, kept, rollup, summed};
 use crate::{
     error::Error,
     expr::Literal,
@@ -112,10 +109,19 @@ pub(super) struct Scope<'a> {
     /// Seconds east of UTC.
     pub zone_s: i32,
     /// Where records are counted, if not in the rows themselves.
-    pub cube: Option<&'static Cube>,
+    pub rolled: Option<Rolled<'a>>,
 }
 
-impl Scope<'_> {
+/// Where records are counted.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Rolled<'a> {
+    /// Those of `logs`.
+    Logs,
+    /// Those of a parser's table.
+    Kept(&'a kept::Cube),
+}
+
+impl<'a> Scope<'a> {
     /// The type of a field as it comes out.
     pub fn kind(&self, name: &str) -> Result<ColumnType, Stop> {
         if let Some(column) = self.columns.iter().find(|column| column.name == name) {
@@ -139,12 +145,19 @@ impl Scope<'_> {
     }
     /// A stored column, as the rows or the rollups have it.
     pub fn column(&self, name: &str) -> String {
-        let rolled = self.cube.and_then(|_| rollup::column(name, self.dialect));
+        let rolled = match self.rolled {
+            None => None,
+            Some(Rolled::Logs) => rollup::column(name, self.dialect),
+            Some(Rolled::Kept(cube)) => kept::column(cube, name, summed::storage(&self.columns, name), self.dialect),
+        };
         rolled.unwrap_or_else(|| self.dialect.quote(name))
     }
     /// The same, reading a cube instead.
-    pub fn on(&self, cube: Option<&'static Cube>) -> Self {
-        Self { columns: self.columns.clone(), cube, ..*self }
+    pub fn on<'b>(&self, rolled: Option<Rolled<'b>>) -> Scope<'b>
+    where
+        'a: 'b,
+    {
+        Scope { columns: self.columns.clone(), rolled, ..*self }
     }
     fn unknown(&self, name: &str) -> Error {
         let names: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();

@@ -1,6 +1,7 @@
 //! What a commit writes, as rows of stored columns: the same for every store.
 
 mod keep;
+mod kept;
 mod rollup;
 
 use crate::{
@@ -17,6 +18,7 @@ use std::{borrow::Cow, ops::Range};
 
 pub use keep::fields_json;
 pub(super) use keep::{COLUMNS, MACHINE_FIELD};
+pub use kept::{Slot, Sums, kept};
 pub use rollup::{Counted, counted, shard};
 
 /// The most characters of `host`, `unit` and `identifier`; a longer one is cut, and of a journal entry the whole is
@@ -93,6 +95,11 @@ impl Sheet<'_> {
     /// Whether it is `logs`, whose rows are counted in the rollups.
     pub fn holds_entries(&self) -> bool {
         matches!(self.rows, RowsOf::Logs)
+    }
+
+    /// Whether it is of a parser's table, whose rows are counted where scripts ask for it.
+    pub fn is_parsed(&self) -> bool {
+        matches!(self.rows, RowsOf::Parsed(_))
     }
 
     /// The entry a row was made of, if there is one.

@@ -100,7 +100,7 @@ pub fn table(name: &str) -> Arc<TableDef> {
         ("sent", Bytes),
     ];
     let columns = columns.map(|(name, kind)| ColumnDef::new(name, kind)).to_vec();
-    Arc::new(TableDef { name: name.into(), columns, keep_for: None })
+    Arc::new(TableDef { name: name.into(), columns, ..TableDef::default() })
 }
 
 /// Stores rows of a table in one commit, one entry each, a millisecond apart.

@@ -6,6 +6,7 @@
 pub mod batch;
 pub mod delivery;
 pub mod galera;
+pub mod kept;
 pub mod leases;
 pub mod mariadb;
 mod naive;
@@ -40,6 +41,8 @@ macro_rules! store_suite {
             schema::adds_columns, schema::refuses_other_types, schema::migrates_twice,
             queries::shapes_equal_naive, queries::filters_equal_eval, queries::reads_entry_fields, queries::says_no,
             rollups::equal_rows, rollups::count_what_is_stored, rollups::go_with_their_rows,
+            kept::kept_rollups_equal_rows, kept::kept_rollups_begin_late, kept::kept_rollups_go_with_their_rows,
+            kept::tables_keep_to_a_size,
             leases::are_exclusive, leases::end, leases::agents_and_retention);
     };
     (@ $open:path, $($area:ident :: $name:ident),+) => {

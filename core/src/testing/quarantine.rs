@@ -9,7 +9,8 @@ use crate::{
         spec::{Extractor, ParserSpec, Step},
     },
     plugin::Commit,
-    table::Quarantined,
+    query::{Aggregate, Measure, Query, Shape},
+    table::{Quarantined, Rollup, TableDef},
     tables,
     time::Time,
     value::Value,
@@ -36,6 +37,8 @@ fn mended() -> Arc<Parser> {
         columns: None,
         table: "mended".into(),
         keep_for: None,
+        keep_size: None,
+        rollups: vec![Rollup { by: vec!["host".into()], of: vec!["number".into()] }],
         examples: Vec::new(),
     };
     Arc::new(Parser::compile(spec).expect("the parser"))
@@ -90,4 +93,15 @@ pub fn is_replayed_once(opened: &Opened) {
     assert_eq!(rows.column("script").expect("script").get(0), Value::text("new"));
     assert_eq!(batch::all(store, &tables::QUARANTINE).len(), 5, "another parser's stay");
     assert_eq!(replay(store, &parser, Time(0), false).expect("replay"), Replayed::default());
+    assert_eq!(counted(store, &parser.table), Value::Int(79), "the rollup has them too");
+}
+
+/// How many records the table's rollup counts.
+fn counted(store: &dyn crate::plugin::Store, table: &TableDef) -> Value<'static> {
+    let measures = vec![Measure { name: "count".into(), of: Aggregate::Count }];
+    let shape = Shape::Groups { every: None, by: Vec::new(), measures, top: None };
+    let query = Query { table: table.name.as_str().into(), filter: None, last: None, shape };
+    let explained = store.explain(&query, table, &batch::always()).expect("explained");
+    assert!(explained.reads.contains("counts of `mended` per hour"), "{}", explained.reads);
+    store.query(&query, table, &batch::always()).expect("query").columns[0].get(0).into_owned()
 }

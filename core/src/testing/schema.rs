@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 fn table(columns: &[(&str, ColumnType)]) -> Arc<TableDef> {
     let columns = columns.iter().map(|(name, kind)| ColumnDef::new(*name, *kind)).collect();
-    Arc::new(TableDef { name: "growing".into(), columns, keep_for: None })
+    Arc::new(TableDef { name: "growing".into(), columns, ..TableDef::default() })
 }
 
 /// New columns are added, old rows lack them; a program that knows fewer columns goes on writing.
@@ -46,7 +46,7 @@ pub fn refuses_other_types(opened: &Opened) {
         assert_eq!(error.kind, Kind::Invalid);
         assert!(words.iter().all(|word| error.to_string().contains(word)), "{error}");
     }
-    let own = Arc::new(TableDef { name: "checkpoints".into(), columns: Vec::new(), keep_for: None });
+    let own = Arc::new(TableDef { name: "checkpoints".into(), ..TableDef::default() });
     assert_eq!(opened.store.prepare(&[own]).expect_err("reserved").kind, Kind::Invalid);
 }
 

@@ -149,7 +149,7 @@ pub fn entries_round_trip(opened: &Opened) {
 fn before_1970(opened: &Opened) {
     use crate::table::{ColumnDef, ColumnType, TableDef};
     let columns = vec![ColumnDef::new("time", ColumnType::Time), ColumnDef::new("word", ColumnType::Text)];
-    let table = std::sync::Arc::new(TableDef { name: "long_ago".into(), columns, keep_for: None });
+    let table = std::sync::Arc::new(TableDef { name: "long_ago".into(), columns, ..TableDef::default() });
     let times = [Time(-1), Time(-86_400_000_001), Time(i64::MIN + 1), Time(0), Time(i64::MAX - 1)];
     let mut rows = Rows::new(table.columns.clone());
     times.iter().for_each(|time| rows.push(&[Value::Int(time.0), Value::text("x")]));

@@ -29,6 +29,8 @@ pub fn spec() -> ParserSpec {
         columns: None,
         table: "sample".into(),
         keep_for: None,
+        keep_size: None,
+        rollups: Vec::new(),
         examples: Vec::new(),
     }
 }

@@ -1,6 +1,7 @@
 //! Writes a batch: its rows and its checkpoint in one transaction, behind the checkpoint as fence.
 
 use crate::{
+    cubes,
     error::{code, failed},
     insert::{self, bound},
     pool::Session,
@@ -11,7 +12,7 @@ use infralogs_core::{
     error::Result,
     inventory::Target,
     plugin::{Commit, Committed, LOGS, Moment},
-    sql::write,
+    sql::write::{self, Sheet},
     time::Time,
 };
 use mysql::{Value as Bound, params, prelude::Queryable};
@@ -33,17 +34,7 @@ pub(crate) fn commit(session: &mut Session, commit: &Commit<'_>) -> Result<Commi
     if !is_expected(session, &machine, &stream, commit.expect)? {
         return lost(session);
     }
-    let mut rows = 0;
-    for sheet in write::sheets(commit) {
-        let refused = insert::insert(session, &sheet)?;
-        if sheet.holds_entries() {
-            rollups::add(session, commit, &refused.iter().map(|refused| refused.row).collect())?;
-        }
-        rows += if sheet.holds_records() { (sheet.len() - refused.len()) as u64 } else { 0 };
-        for refused in refused {
-            quarantine(session, &write::refused(&sheet, refused.row, commit, &refused.reason))?;
-        }
-    }
+    let rows = store(session, write::sheets(commit), commit)?;
     if !move_on(session, &machine, &stream, commit)? {
         return lost(session);
     }
@@ -67,16 +58,31 @@ pub(crate) fn replay(session: &mut Session, parser: &str, records: &[Cursor], ma
             return lost(session);
         }
     }
-    let mut rows = 0;
-    for sheet in write::replayed(made) {
-        let refused = insert::insert(session, &sheet)?;
-        rows += if sheet.holds_records() { (sheet.len() - refused.len()) as u64 } else { 0 };
-        for refused in refused {
-            quarantine(session, &write::refused(&sheet, refused.row, made, &refused.reason))?;
-        }
-    }
+    let rows = store(session, write::replayed(made), made)?;
     session.conn.query_drop("COMMIT").map_err(failed(doing))?;
     Ok(Committed::Stored { rows })
+}
+
+/// Inserts the rows of all sheets and counts them; those refused go to quarantine. How many records are stored.
+fn store(session: &mut Session, sheets: Vec<Sheet<'_>>, commit: &Commit<'_>) -> Result<u64> {
+    // Whatever this collector's scripts say: others count on every row being counted.
+    let kept = if commit.parsed.is_empty() { Vec::new() } else { cubes::list(session)? };
+    let mut rows = 0;
+    for sheet in sheets {
+        let refused = insert::insert(session, &sheet)?;
+        let without = refused.iter().map(|refused| refused.row).collect();
+        if sheet.holds_entries() {
+            rollups::add(session, commit, &without)?;
+        }
+        if sheet.is_parsed() {
+            cubes::add(session, commit, &sheet, &kept, &without)?;
+        }
+        rows += if sheet.holds_records() { (sheet.len() - refused.len()) as u64 } else { 0 };
+        for refused in refused {
+            quarantine(session, &write::refused(&sheet, refused.row, commit, &refused.reason))?;
+        }
+    }
+    Ok(rows)
 }
 
 fn lost(session: &mut Session) -> Result<Committed> {

@@ -68,6 +68,18 @@ impl Flavour {
         }
     }
 
+    /// What stands behind an INSERT of counts of a parser's table: merged with those that are there.
+    pub fn or_merge(self) -> String {
+        let (before, own, more, end) = match self {
+            Self::MariaDb | Self::TiDb => ("", "", "VALUES(", ")"),
+            Self::Mysql => (" AS more", "`$counts`.", "more.", ""),
+        };
+        let sum = |name: &str| format!("{name} = {own}{name} + {more}{name}{end}");
+        let pick = |name: &str, how: &str| format!("{name} = {how}({own}{name}, {more}{name}{end})");
+        let all = [sum("n"), sum("hi"), sum("lo"), pick("least", "LEAST"), pick("most", "GREATEST")];
+        format!("{before} ON DUPLICATE KEY UPDATE {}", all.join(", "))
+    }
+
     /// How a new column is added without copying the table; where that can't be, without stopping writers.
     pub fn online(self) -> [&'static str; 2] {
         [", ALGORITHM = INSTANT", ", ALGORITHM = INPLACE, LOCK = NONE"]
@@ -127,6 +139,8 @@ mod tests {
         assert_eq!(TiDb.table_options(), Mysql.table_options());
         assert_eq!(MariaDb.or_add(), " ON DUPLICATE KEY UPDATE n = n + VALUES(n)");
         assert_eq!(Mysql.or_add(), " AS more ON DUPLICATE KEY UPDATE n = rollups.n + more.n");
+        assert!(MariaDb.or_merge().starts_with(" ON DUPLICATE KEY UPDATE n = n + VALUES(n), hi = hi + VALUES(hi), "));
+        assert!(Mysql.or_merge().ends_with("most = GREATEST(`$counts`.most, more.most)"));
         assert_eq!(Mysql.wait_for(), Some("SELECT WAIT_FOR_EXECUTED_GTID_SET(?, ?)"));
         assert_eq!((TiDb.position(), TiDb.may_setup().len()), (None, 0));
     }

@@ -1,6 +1,7 @@
 //! The store for databases that speak MySQL's protocol: MariaDB, MySQL, TiDB, Galera clusters.
 
 mod commit;
+mod cubes;
 mod dialect;
 mod error;
 mod insert;
@@ -23,8 +24,9 @@ use infralogs_core::{
     inventory::Target,
     plugin::{Build, Commit, Committed, Explained, Holder, Moment, Plugin, Settings, Store, Stream},
     query::{Frame, Query},
-    sql::{self, Dialect, retention::Keep},
+    sql::{self, Dialect, kept::Cube, retention::Keep},
     table::{Rows, TableDef},
+    tables,
     time::{Time, Window},
 };
 use mysql::prelude::Queryable;
@@ -57,6 +59,14 @@ impl Mysql {
         let (keep, rest) = Keep::take(settings)?;
         let (reads, rest) = Reads::take(rest)?;
         Ok(Self { pool: Pool::new(settings::Access::of(&rest)?), reads, keep })
+    }
+
+    /// The rollups that queries of a table may be answered from.
+    fn cubes(&self, table: &TableDef) -> Result<Vec<Cube>> {
+        match tables::built_in(&table.name) {
+            Some(_) => Ok(Vec::new()),
+            None => self.reads.ask(&self.pool, cubes::list),
+        }
     }
 
     /// Every pool that logs in with our credentials.
@@ -129,7 +139,7 @@ impl Store for Mysql {
     }
 
     fn query(&self, query: &Query, table: &TableDef, frame: &Frame) -> Result<Rows> {
-        let select = sql::select(query, table, frame, Dialect::Mysql)?;
+        let select = sql::select(query, table, frame, Dialect::Mysql, &self.cubes(table)?)?;
         self.reads.ask(&self.pool, |session| query::run(session, &select, frame.timeout_ms))
     }
 
@@ -144,7 +154,9 @@ impl Store for Mysql {
     }
 
     fn explain(&self, query: &Query, table: &TableDef, frame: &Frame) -> Result<Explained> {
-        Ok(sql::select(query, table, frame, Dialect::Mysql)?.explained())
+        // A database that can't be asked is taken to keep what the scripts say.
+        let cubes = self.cubes(table).unwrap_or_else(|_| Cube::declared(table));
+        Ok(sql::select(query, table, frame, Dialect::Mysql, &cubes)?.explained())
     }
 
     fn beat(&self, owner: &str) -> Result<()> {

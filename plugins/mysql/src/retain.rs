@@ -1,6 +1,7 @@
 //! Upkeep: the coming days' partitions, and what is too old or too much goes, with the counts in the rollups.
 
 use crate::{
+    cubes,
     error::{failed, is_not_there},
     partitions::{self, Partition, day},
     pool::{Pool, Session},
@@ -47,8 +48,11 @@ fn upkeep(session: &mut Session, keep: &Keep, declared: &[Arc<TableDef>], now: T
     for (table, before) in keep.due(declared, now) {
         dropped += drop_before(session, &table, before)?;
     }
+    for (table, size_max) in keep.limited(declared) {
+        dropped += shrink(session, std::slice::from_ref(&table), Some(&table), size_max, now)?;
+    }
     if let Some(Size(size_max)) = keep.size_max {
-        dropped += shrink(session, &all, size_max, now)?;
+        dropped += shrink(session, &all, None, size_max, now)?;
     }
     let day = "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED) - 86400000000";
     let silent = format!("DELETE FROM heartbeats WHERE at < {day}");
@@ -73,10 +77,11 @@ fn drop_before(session: &mut Session, table: &str, before: Time) -> Result<u64> 
     Ok(dropped)
 }
 
-/// Drops the oldest day of any table, again and again until all together are small enough. Never today's.
-fn shrink(session: &mut Session, tables: &[String], size_max: u64, now: Time) -> Result<u64> {
+/// Drops the oldest day of any of these tables, again and again until the one (or all there are) is small enough.
+/// Never today's.
+fn shrink(session: &mut Session, tables: &[String], one: Option<&str>, size_max: u64, now: Time) -> Result<u64> {
     let mut dropped = 0;
-    while size(session)? > size_max {
+    while size(session, one)? > size_max {
         let mut oldest: Option<(i64, &String, String)> = None;
         for table in tables {
             for partition in partitions::list(session, table)? {
@@ -88,7 +93,8 @@ fn shrink(session: &mut Session, tables: &[String], size_max: u64, now: Time) ->
             }
         }
         let Some((below, table, name)) = oldest else {
-            tracing::warn!("the database is over its size_max with today's rows alone");
+            let what = one.unwrap_or("the database");
+            tracing::warn!("{what} is over its size limit ({size_max} bytes) with today's rows alone");
             break;
         };
         tracing::info!(table, partition = name, "dropped for size_max");
@@ -98,17 +104,18 @@ fn shrink(session: &mut Session, tables: &[String], size_max: u64, now: Time) ->
     Ok(dropped)
 }
 
-/// The bytes of all tables, as the server estimates them.
-fn size(session: &mut Session) -> Result<u64> {
+/// The bytes of a table or of all, as the server estimates them.
+fn size(session: &mut Session, one: Option<&str>) -> Result<u64> {
     let sql = "SELECT CAST(SUM(data_length + index_length) AS UNSIGNED) FROM information_schema.partitions
-               WHERE table_schema = DATABASE()";
-    let bytes: Option<Option<u64>> = session.conn.query_first(sql).map_err(failed("reading the size of the tables"))?;
+               WHERE table_schema = DATABASE() AND (? IS NULL OR table_name = ?)";
+    let bytes: Option<Option<u64>> =
+        session.conn.exec_first(sql, (one, one)).map_err(failed("reading the size of the tables"))?;
     Ok(bytes.flatten().unwrap_or(0))
 }
 
 fn forget_counts(session: &mut Session, table: &str, before: i64) -> Result<()> {
     if table != tables::LOGS.name {
-        return Ok(());
+        return cubes::forget(session, table, before);
     }
     let list = partitions::list(session, rollup::TABLE)?;
     let whole: Vec<&str> = list

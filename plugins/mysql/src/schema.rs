@@ -1,6 +1,7 @@
 //! Tables in the database: the built-in ones and those of parsers. A column's comment holds its declared type.
 
 use crate::{
+    cubes,
     error::{code, failed},
     partitions,
     pool::Session,
@@ -45,6 +46,13 @@ pub(crate) fn migrate(session: &mut Session) -> Result<()> {
             "rollups (cube TINYINT NOT NULL, bucket BIGINT NOT NULL, host VARCHAR(255) NOT NULL,
              unit VARCHAR(255) NOT NULL, priority BIGINT NOT NULL, has TINYINT NOT NULL, shard VARCHAR(1) NOT NULL,
              n BIGINT NOT NULL, PRIMARY KEY (cube, bucket, host, unit, priority, has, shard))",
+            "`$cubes` (number BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, of_table VARCHAR(64) NOT NULL,
+             by_columns VARCHAR(600) NOT NULL, of_columns VARCHAR(600) NOT NULL, since BIGINT NOT NULL,
+             until BIGINT NOT NULL, KEY of_table (of_table))",
+            "`$counts` (cube BIGINT NOT NULL, grain TINYINT NOT NULL, bucket BIGINT NOT NULL, slot VARCHAR(32) NOT NULL,
+             of_column TINYINT NOT NULL, bin BIGINT NOT NULL, shard VARCHAR(1) NOT NULL, n BIGINT NOT NULL,
+             hi BIGINT NOT NULL, lo BIGINT NOT NULL, least BIGINT, most BIGINT, d0 VARCHAR(255), d1 VARCHAR(255),
+             d2 VARCHAR(255), d3 VARCHAR(255), PRIMARY KEY (cube, grain, bucket, slot, of_column, bin, shard))",
         ];
         for table in own {
             // Counts go by whole days as their rows do.
@@ -83,16 +91,23 @@ fn fill_rollups(session: &mut Session) -> Result<()> {
 pub(crate) fn prepare(session: &mut Session, tables: &[Arc<TableDef>]) -> Result<()> {
     tables.iter().try_for_each(|table| schema::check(table))?;
     // Nearly always everything is there: seen without the lock, which another process may hold for long.
+    let kept = cubes::list(session)?;
     let mut lacking = Vec::new();
     for table in tables {
-        if !missing(session, table)?.1.is_empty() {
+        if !missing(session, table)?.1.is_empty() || cubes::lacks(table, &kept) {
             lacking.push(table);
         }
     }
     if lacking.is_empty() {
         return Ok(());
     }
-    locked(session, |session| lacking.iter().try_for_each(|table| put(session, table)))
+    locked(session, |session| {
+        lacking.iter().try_for_each(|table| {
+            let exists = missing(session, table)?.0;
+            cubes::register(session, table, exists)?;
+            put(session, table)
+        })
+    })
 }
 
 /// One process at a time (where the server has no such lock, the statements themselves bear a race).

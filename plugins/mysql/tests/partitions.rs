@@ -123,7 +123,7 @@ fn columns_are_added_and_days_dropped_while_a_writer_writes() {
     let (_, store) = open(&server, json!({ "keep": { "logs": "1d", "growing": "1d" } }));
     let table = |columns: usize| {
         let columns = (0..columns).map(|at| ColumnDef::new(format!("c{at}"), ColumnType::Text)).collect();
-        Arc::new(TableDef { name: "growing".into(), columns, keep_for: None })
+        Arc::new(TableDef { name: "growing".into(), columns, ..TableDef::default() })
     };
     store.prepare(&[table(1)]).expect("prepare");
     let ended = AtomicBool::new(false);

@@ -1,6 +1,6 @@
 //! Writes a batch: its rows and its checkpoint in one transaction, behind the checkpoint as fence.
 
-use crate::error::failed;
+use crate::{cubes, error::failed};
 use infralogs_core::{
     cursor::Cursor,
     error::Result,
@@ -34,14 +34,7 @@ pub(crate) fn commit(db: &mut Connection, commit: &Commit<'_>) -> Result<Committ
     if !is_expected(&transaction, &machine, &stream, commit.expect)? {
         return Ok(Committed::Lost);
     }
-    let mut rows = 0;
-    for sheet in write::sheets(commit) {
-        let refused = insert(&transaction, &sheet, commit)?;
-        rows += if sheet.holds_records() { (sheet.len() - refused.len()) as u64 } else { 0 };
-        if sheet.holds_entries() {
-            count(&transaction, commit, &refused)?;
-        }
-    }
+    let rows = store(&transaction, write::sheets(commit), commit)?;
     if !move_on(&transaction, &machine, &stream, commit)? {
         return Ok(Committed::Lost);
     }
@@ -63,13 +56,26 @@ pub(crate) fn replay(db: &mut Connection, parser: &str, records: &[Cursor], made
             return Ok(Committed::Lost);
         }
     }
-    let mut rows = 0;
-    for sheet in write::replayed(made) {
-        let refused = insert(&transaction, &sheet, made)?;
-        rows += if sheet.holds_records() { (sheet.len() - refused.len()) as u64 } else { 0 };
-    }
+    let rows = store(&transaction, write::replayed(made), made)?;
     transaction.commit().map_err(failed(doing))?;
     Ok(Committed::Stored { rows })
+}
+
+/// Inserts the rows of all sheets and counts them. How many records are stored.
+fn store(db: &Transaction<'_>, sheets: Vec<Sheet<'_>>, commit: &Commit<'_>) -> Result<u64> {
+    let kept = if commit.parsed.is_empty() { Vec::new() } else { cubes::list(db)? };
+    let mut rows = 0;
+    for sheet in sheets {
+        let refused = insert(db, &sheet, commit)?;
+        rows += if sheet.holds_records() { (sheet.len() - refused.len()) as u64 } else { 0 };
+        if sheet.holds_entries() {
+            count(db, commit, &refused)?;
+        }
+        if sheet.is_parsed() {
+            cubes::add(db, commit, &sheet, &kept, &refused)?;
+        }
+    }
+    Ok(rows)
 }
 
 fn is_expected(db: &Transaction<'_>, machine: &str, stream: &str, expect: Option<Cursor>) -> Result<bool> {

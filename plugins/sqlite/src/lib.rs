@@ -2,6 +2,7 @@
 
 mod commit;
 mod connections;
+mod cubes;
 mod error;
 mod query;
 mod retain;
@@ -16,7 +17,7 @@ use infralogs_core::{
     inventory::Target,
     plugin::{Build, Commit, Committed, Explained, Moment, Plugin, Settings, Store, Stream},
     query::{Frame, Query},
-    sql::{self, Dialect, retention::Keep},
+    sql::{self, Dialect, kept::Cube, retention::Keep},
     table::{Rows, TableDef},
     time::{Time, Window},
 };
@@ -150,8 +151,10 @@ impl Store for Sqlite {
     }
 
     fn query(&self, query: &Query, table: &TableDef, frame: &Frame) -> Result<Rows> {
-        let select = sql::select(query, table, frame, Dialect::Sqlite)?;
-        self.connections.read(|db| query::run(db, &select, frame.timeout_ms))
+        self.connections.read(|db| {
+            let select = sql::select(query, table, frame, Dialect::Sqlite, &cubes::list(db)?)?;
+            query::run(db, &select, frame.timeout_ms)
+        })
     }
 
     fn choices(&self, table: &TableDef, column: &str, window: Window, limit: usize) -> Result<Vec<String>> {
@@ -165,6 +168,8 @@ impl Store for Sqlite {
     }
 
     fn explain(&self, query: &Query, table: &TableDef, frame: &Frame) -> Result<Explained> {
-        Ok(sql::select(query, table, frame, Dialect::Sqlite)?.explained())
+        // A file that can't be read is taken to keep what the scripts say.
+        let cubes = self.connections.read(|db| cubes::list(db)).unwrap_or_else(|_| Cube::declared(table));
+        Ok(sql::select(query, table, frame, Dialect::Sqlite, &cubes)?.explained())
     }
 }

@@ -1,6 +1,6 @@
 //! Drops old rows in small steps, so that no batch waits long behind it; counts in the rollups go with their rows.
 
-use crate::{connections::Connections, error::failed};
+use crate::{connections::Connections, cubes, error::failed};
 use infralogs_core::{
     error::Result,
     sql::{
@@ -24,6 +24,9 @@ pub(crate) fn retain(connections: &Connections, keep: &Keep, tables: &[Arc<Table
     let mut dropped = 0;
     for (table, before) in keep.due(tables, now) {
         dropped += drop_before(connections, &table, before)?;
+    }
+    for (table, size_max) in keep.limited(tables) {
+        dropped += shrink_one(connections, &table, size_max, now)?;
     }
     if let Some(Size(size_max)) = keep.size_max {
         let built_in = [&tables::LOGS, &tables::QUARANTINE].map(|table| table.name.clone());
@@ -49,6 +52,41 @@ fn shrink(connections: &Connections, tables: &[String], size_max: u64) -> Result
         }
     }
     Ok(dropped)
+}
+
+/// Drops a table's oldest hours until what is left is about small enough; never the present one.
+fn shrink_one(connections: &Connections, table: &str, size_max: u64, now: Time) -> Result<u64> {
+    let hour = |time: i64| time.div_euclid(HOUR_US).saturating_mul(HOUR_US);
+    let Some((bytes, rows)) = connections.read(|db| extent(db, table))?.filter(|(bytes, _)| *bytes > size_max) else {
+        return Ok(0);
+    };
+    let too_many = (rows as f64 * (bytes - size_max) as f64 / bytes as f64).ceil() as i64;
+    let sql = format!(
+        "SELECT time FROM {} ORDER BY time LIMIT 1 OFFSET {}",
+        Dialect::Sqlite.quote(table),
+        too_many.clamp(0, rows - 1)
+    );
+    let last = connections
+        .read(|db| db.query_row(&sql, [], |row| row.get::<_, i64>(0)).map_err(failed("looking for old rows")))?;
+    let before = hour(last).saturating_add(HOUR_US).min(hour(now.0));
+    drop_before(connections, table, Time(before))
+}
+
+/// The bytes of a table with its indexes, and its rows.
+fn extent(db: &Connection, table: &str) -> Result<Option<(u64, i64)>> {
+    if !is_there(db, table)? {
+        return Ok(None);
+    }
+    let read = || -> rusqlite::Result<(u64, i64)> {
+        let sql = "SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE aggregate = TRUE AND name IN
+                   (SELECT name FROM sqlite_master WHERE tbl_name = ?)";
+        let bytes: i64 = db.query_row(sql, [table], |row| row.get(0))?;
+        let sql = format!("SELECT COUNT(*) FROM {}", Dialect::Sqlite.quote(table));
+        let rows: i64 = db.query_row(&sql, [], |row| row.get(0))?;
+        Ok((u64::try_from(bytes).unwrap_or(0), rows))
+    };
+    let found = read().map_err(failed("measuring a table"))?;
+    Ok((found.1 > 0).then_some(found))
 }
 
 /// The bytes in use.
@@ -90,6 +128,8 @@ fn drop_before(connections: &Connections, table: &str, before: Time) -> Result<u
         // Few beside the rows they count, and each cube is a range of the key.
         let counts = "DELETE FROM rollups WHERE bucket < ?";
         connections.write(|db| db.execute(counts, [before.0]).map_err(failed("dropping old counts")))?;
+    } else {
+        connections.write(|db| cubes::forget(db, table, before.0))?;
     }
     Ok(dropped)
 }

@@ -1,6 +1,6 @@
 //! Tables in the file: the built-in ones and those of parsers.
 
-use crate::error::failed;
+use crate::{cubes, error::failed};
 use infralogs_core::{
     error::Result,
     sql::{
@@ -37,6 +37,16 @@ CREATE TABLE IF NOT EXISTS rollups (
     has INTEGER NOT NULL, shard TEXT NOT NULL, n INTEGER NOT NULL,
     PRIMARY KEY (cube, bucket, host, unit, priority, has, shard)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS \"$cubes\" (
+    number INTEGER PRIMARY KEY, of_table TEXT NOT NULL, by_columns TEXT NOT NULL, of_columns TEXT NOT NULL,
+    since INTEGER NOT NULL, until INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS \"$counts\" (
+    cube INTEGER NOT NULL, grain INTEGER NOT NULL, bucket INTEGER NOT NULL, slot TEXT NOT NULL,
+    of_column INTEGER NOT NULL, bin INTEGER NOT NULL, shard TEXT NOT NULL, n INTEGER NOT NULL, hi INTEGER NOT NULL,
+    lo INTEGER NOT NULL, least INTEGER, most INTEGER, d0 TEXT, d1 TEXT, d2 TEXT, d3 TEXT,
+    PRIMARY KEY (cube, grain, bucket, slot, of_column, bin, shard)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Makes or upgrades the built-in tables; a second process doing so waits for the first.
@@ -70,6 +80,8 @@ pub(crate) fn prepare(db: &mut Connection, tables: &[Arc<TableDef>]) -> Result<(
     let transaction = begin(db, doing)?;
     for table in tables {
         schema::check(table)?;
+        let exists = !stored(&transaction, &table.name).map_err(failed(doing))?.is_empty();
+        cubes::register(&transaction, table, exists)?;
         put(&transaction, table)?;
     }
     transaction.commit().map_err(failed(doing))

@@ -77,6 +77,8 @@ pub fn parser(extractors: Vec<Extractor>) -> Option<Parser> {
         columns: None,
         table: "sample".into(),
         keep_for: None,
+        keep_size: None,
+        rollups: Vec::new(),
         examples: Vec::new(),
     };
     Parser::compile(spec).ok()

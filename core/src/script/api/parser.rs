@@ -11,7 +11,11 @@ use super::{
     step,
     take::Call,
 };
-use crate::parse::spec::{Extractor, ParserSpec, Step};
+use crate::{
+    parse::spec::{Extractor, ParserSpec, Step},
+    sql::retention::parse_size,
+    table::Rollup,
+};
 use rhai::{Dynamic, NativeCallContext};
 use std::sync::{Arc, Mutex};
 
@@ -21,6 +25,7 @@ pub(in super::super) struct ParserDraft {
     pub at: Place,
     pub from_at: Option<Place>,
     pub columns_at: Option<Place>,
+    pub rollups_at: Option<Place>,
     pub table_at: Option<Place>,
     /// One for each extractor.
     pub extractors_at: Vec<Place>,
@@ -84,6 +89,8 @@ fn begin(call: &Call, name: &Dynamic) -> Dynamic {
         columns: None,
         table: name,
         keep_for: None,
+        keep_size: None,
+        rollups: Vec::new(),
         examples: Vec::new(),
     };
     let draft = Arc::new(Mutex::new(ParserDraft {
@@ -91,6 +98,7 @@ fn begin(call: &Call, name: &Dynamic) -> Dynamic {
         at,
         from_at: None,
         columns_at: None,
+        rollups_at: None,
         table_at: None,
         extractors_at: Vec::new(),
         steps_at: Vec::new(),
@@ -141,6 +149,7 @@ pub(super) fn register(shelf: &mut Shelf) {
     extract::register(shelf);
     step::register(shelf);
     table(shelf);
+    keep(shelf);
 }
 
 fn table(shelf: &mut Shelf) {
@@ -167,16 +176,6 @@ fn table(shelf: &mut Shelf) {
         |parser: ParserRef| parser.with(|draft| draft.spec.strict = true),
     );
     shelf.add(
-        "keep_for",
-        &["parser: Parser", "duration: Duration"],
-        "How long its rows are kept; for ever if it does not say.",
-        ".keep_for(90.days)",
-        |context: NativeCallContext<'_>, parser: ParserRef, span: Dynamic| {
-            let span = Call::of(&context).span(0, &span);
-            parser.with(|draft| draft.spec.keep_for = span)
-        },
-    );
-    shelf.add(
         "into",
         &["parser: Parser", "table: String"],
         "The table its rows go to. Several parsers may write one table.",
@@ -189,6 +188,51 @@ fn table(shelf: &mut Shelf) {
                     draft.spec.table = name.as_str().into();
                     draft.table_at = call.argument(0);
                 }
+            })
+        },
+    );
+}
+
+/// How long and how much of a table is kept, and what is counted beside it.
+fn keep(shelf: &mut Shelf) {
+    shelf.add(
+        "keep_for",
+        &["parser: Parser", "duration: Duration"],
+        "How long its rows are kept; for ever if it does not say.",
+        ".keep_for(90.days)",
+        |context: NativeCallContext<'_>, parser: ParserRef, span: Dynamic| {
+            let span = Call::of(&context).span(0, &span);
+            parser.with(|draft| draft.spec.keep_for = span)
+        },
+    );
+    shelf.add(
+        "keep_size",
+        &["parser: Parser", "size: String"],
+        "The most room its rows may take; beyond it the oldest go.",
+        r#".keep_size("20GB")"#,
+        |context: NativeCallContext<'_>, parser: ParserRef, size: Dynamic| {
+            let call = Call::of(&context);
+            let text = call.text(0, &size);
+            let bytes = text.as_ref().and_then(|text| parse_size(text));
+            if text.is_some() && bytes.is_none() {
+                call.mismatch(0, "a size such as \"500MB\", \"64GiB\" or \"2TB\"", &size);
+            }
+            parser.with(|draft| draft.spec.keep_size = bytes)
+        },
+    );
+    shelf.add(
+        "rollup",
+        &["parser: Parser", "by: Array", "of: Array"],
+        "Keeps counts per minute and hour beside its rows, by columns of few values and with sums and histograms of \
+         numbers: panels that ask no more than that read them instead of the rows.",
+        ".rollup([host, status], [took])",
+        |context: NativeCallContext<'_>, parser: ParserRef, by: Dynamic, of: Dynamic| {
+            let call = Call::of(&context);
+            let names = |names: Option<Vec<Arc<str>>>| names.map(|all| all.iter().map(ToString::to_string).collect());
+            let (by, of) = (names(call.names(0, &by)), names(call.names(1, &of)));
+            parser.with(|draft| {
+                draft.rollups_at = call.place();
+                draft.spec.rollups.extend(by.zip(of).map(|(by, of)| Rollup { by, of }));
             })
         },
     );

@@ -78,7 +78,7 @@ impl Call {
         }
     }
     /// Records that argument `index` is of the wrong kind; silent if its reason was reported before.
-    fn mismatch(&self, index: usize, wanted: &str, got: &Dynamic) {
+    pub fn mismatch(&self, index: usize, wanted: &str, got: &Dynamic) {
         if !got.is::<Broken>() {
             self.wrong(index, format!("`{}` takes {wanted}, not {}", self.name, describe(got)), "");
         }

@@ -73,6 +73,7 @@ fn flaw(check: &mut Check<'_>, draft: &ParserDraft, flaw: &Flaw) {
         Part::Extractor(index) => draft.extractors_at.get(index),
         Part::Step(index) => draft.steps_at.get(index),
         Part::Columns => draft.columns_at.as_ref(),
+        Part::Rollups => draft.rollups_at.as_ref(),
         Part::Table => draft.table_at.as_ref(),
         Part::Example(index) => draft.examples_at.get(index),
         Part::Input | Part::Lines => None,
@@ -121,6 +122,9 @@ fn merge(check: &mut Check<'_>, table: &TableDef, at: &Place) {
             }
         }
     }
+    merged.keep_size = merged.keep_size.zip(table.keep_size).map(|(a, b)| a.max(b));
+    let more = table.rollups.iter().filter(|rollup| !merged.rollups.contains(rollup)).cloned().collect::<Vec<_>>();
+    merged.rollups.extend(more);
     merged.keep_for = match (merged.keep_for, table.keep_for) {
         (Some(a), Some(b)) => Some(a.max(b)),
         _ => None,

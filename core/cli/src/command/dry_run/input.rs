@@ -144,6 +144,8 @@ pub fn bare_spec() -> ParserSpec {
         columns: None,
         table: "record".into(),
         keep_for: None,
+        keep_size: None,
+        rollups: Vec::new(),
         examples: Vec::new(),
     }
 }
