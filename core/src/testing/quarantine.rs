@@ -3,10 +3,11 @@
 use super::{Opened, batch};
 use crate::{
     collect::{Replayed, replay},
+    entry::Entries,
     expr::{Compare, Expr},
     parse::{
         Parser,
-        spec::{Extractor, ParserSpec, Step},
+        spec::{Extractor, Lines as LinesSpec, ParserSpec, Step},
     },
     plugin::Commit,
     query::{Aggregate, Measure, Query, Shape},
@@ -17,25 +18,21 @@ use crate::{
 };
 use std::sync::{Arc, Barrier};
 
-/// The parser as it was mended: it reads the number, drops one, and fails for those over 90.
-fn mended() -> Arc<Parser> {
-    let over = |number| Expr::compare(Compare::Gt, Expr::field("number"), Expr::int(number));
+/// A parser as it was mended.
+fn mended(name: &str, lines: Option<LinesSpec>, pattern: &str) -> Arc<Parser> {
     let is_3 = Expr::compare(Compare::Eq, Expr::field("number"), Expr::int(3));
     let spec = ParserSpec {
-        name: "mended".into(),
+        name: name.into(),
         place: String::new(),
         script: "new".into(),
         from: Some(Expr::compare(Compare::Eq, Expr::field("identifier"), Expr::text("nginx"))),
         input: "message".into(),
-        lines: None,
-        extractors: vec![
-            Extractor::Dissect("entry {number:int}".into()),
-            Extractor::Dissect("{_:int} {number:int}".into()),
-        ],
-        steps: vec![Step::Keep(Expr::Not(Box::new(over(95)))), Step::Drop(is_3)],
+        lines,
+        extractors: vec![Extractor::Dissect(pattern.into())],
+        steps: vec![Step::Drop(is_3)],
         strict: false,
         columns: None,
-        table: "mended".into(),
+        table: name.into(),
         keep_for: None,
         keep_size: None,
         rollups: vec![Rollup { by: vec!["host".into()], of: vec!["number".into()] }],
@@ -61,7 +58,7 @@ pub fn is_replayed_once(opened: &Opened) {
     let commit =
         Commit { quarantined: &quarantined, ..batch::commit(&target, None, batch::cursor("web-1", 100), &entries) };
     store.commit(&commit).expect("commit");
-    let parser = mended();
+    let parser = mended("mended", None, "entry {number:int}");
     let pretended = replay(store, &parser, Time(0), true).expect("pretend");
     assert_eq!((pretended.records, pretended.rows, pretended.dropped), (80, 79, 1));
     store.prepare(std::slice::from_ref(&parser.table)).expect("prepare");
@@ -104,4 +101,34 @@ fn counted(store: &dyn crate::plugin::Store, table: &TableDef) -> Value<'static>
     let explained = store.explain(&query, table, &batch::always()).expect("explained");
     assert!(explained.reads.contains("counts of `mended` per hour"), "{}", explained.reads);
     store.query(&query, table, &batch::always()).expect("query").columns[0].get(0).into_owned()
+}
+
+/// A record of several lines is made anew of all of them, though only its first is named in quarantine.
+pub fn is_joined_again(opened: &Opened) {
+    let store = &*opened.store;
+    let (target, mut entries) = (batch::target("web-1"), Entries::default());
+    let lines = ["begin 1", " at a", " at b", "begin 2", " at c", "begin 4"];
+    for (seqnum, line) in (1..).zip(lines) {
+        entries.push_field(b"SYSLOG_IDENTIFIER", b"nginx");
+        entries.push_field(b"MESSAGE", line.as_bytes());
+        entries.end(batch::cursor("web-1", seqnum));
+    }
+    let quarantined = [0, 3].map(|index: u32| Quarantined {
+        entry: index,
+        cursor: entries.get(index as usize).cursor,
+        parser: "joined".into(),
+        script: "old".into(),
+        reason: "no number".into(),
+    });
+    let commit =
+        Commit { quarantined: &quarantined, ..batch::commit(&target, None, batch::cursor("web-1", 6), &entries) };
+    store.commit(&commit).expect("commit");
+    let lines = LinesSpec { start: "^begin".into(), lines_max: 100 };
+    let parser = mended("joined", Some(lines), "begin {number:int}{?\n{trace}?}");
+    let done = replay(store, &parser, Time(0), false).expect("replay");
+    assert_eq!((done.records, done.rows), (2, 2), "{done:?}");
+    let rows = batch::all(store, &parser.table);
+    let traces: Vec<Value<'_>> = (0..rows.len()).map(|row| rows.column("trace").expect("trace").get(row)).collect();
+    assert_eq!(traces, [Value::text(" at c"), Value::text(" at a\n at b")]);
+    assert_eq!(batch::all(store, &tables::QUARANTINE).len(), 0);
 }
