@@ -25,6 +25,10 @@ use parts::{
 use std::{
     fs,
     path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -44,7 +48,7 @@ const WARM: Duration = Duration::from_secs(35);
 const MEASURED: Duration = Duration::from_secs(90);
 
 const MACHINES: usize = 12;
-const BACKLOG: u64 = 25_000;
+const BACKLOG: u64 = 50_000;
 const BATCH: u64 = 5_000;
 const ROUNDS: usize = 5;
 
@@ -150,7 +154,7 @@ impl Delays {
 
 /// A backlog through the whole line, beside the same entries given to the store alone.
 fn backlog() {
-    let agents = behind();
+    let agents = Behind::new();
     let (mut alone, mut whole) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         alone.push(store_alone());
@@ -162,9 +166,22 @@ fn backlog() {
     line("  ratio", &format!("{:.2}", whole / alone), &format!("≥ {BACKLOG_RATIO_MIN}"));
 }
 
-/// Machines with entries nobody has read yet.
-fn behind() -> Standins {
-    Standins::start((0..MACHINES).map(|index| Machine::with(format!("vm-{index}"), BACKLOG)).collect())
+/// Machines that have a backlog once it is let loose, and one entry before.
+struct Behind {
+    agents: Standins,
+    loose: Arc<AtomicBool>,
+}
+
+impl Behind {
+    fn new() -> Self {
+        let loose = Arc::<AtomicBool>::default();
+        let machine = |index| {
+            let loose = loose.clone();
+            let head = move || if loose.load(Ordering::Relaxed) { BACKLOG } else { 1 };
+            Machine { head: Arc::new(head), ..Machine::with(format!("vm-{index}"), 0) }
+        };
+        Self { agents: Standins::start((0..MACHINES).map(machine).collect()), loose }
+    }
 }
 
 fn store_alone() -> f64 {
@@ -183,33 +200,36 @@ fn store_alone() -> f64 {
     (MACHINES as u64 * BACKLOG) as f64 / begun.elapsed().as_secs_f64()
 }
 
-/// Entries a second of so many collectors on one store, from the first stored entry's poll to the last.
-fn catch_up(agents: &Standins, collectors: usize, store: &str) -> f64 {
+/// Entries a second of so many collectors on one store. They run and know every machine before there is a backlog.
+fn catch_up(behind: &Behind, collectors: usize, store: &str) -> f64 {
     let folder = tempfile::tempdir().expect("a folder");
     let schedule = "schedule(\"fleet\").targets(inventory(\"fleet\")).every(1.seconds).limit(5000);\n";
-    prepare(folder.path(), schedule, store, agents, |index| format!("vm-{index}"));
-    let asked = agents.requests();
+    behind.loose.store(false, Ordering::Relaxed);
+    prepare(folder.path(), schedule, store, &behind.agents, |index| format!("vm-{index}"));
     let running: Vec<(Program, String)> = (0..collectors).map(|_| collector(folder.path())).collect();
-    while agents.requests() == asked {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    let stored = || running.iter().map(|(_, base)| figure(base, "infralogs_entries_total")).sum::<f64>();
+    let known = MACHINES as f64;
+    wait(&stored, known);
+    behind.loose.store(true, Ordering::Relaxed);
     let begun = Instant::now();
-    let all = (MACHINES as u64 * BACKLOG) as f64;
-    loop {
-        let stored: f64 = running.iter().map(|(_, base)| figure(base, "infralogs_entries_total")).sum();
-        if stored >= all {
-            assert!((stored - all).abs() < 0.5, "{stored} entries of {all}");
-            break;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(300), "{stored} of {all} entries");
+    let all = known * BACKLOG as f64;
+    wait(&stored, all);
+    (all - known) / begun.elapsed().as_secs_f64()
+}
+
+/// Waits until so many entries are stored, and no more.
+fn wait(stored: &dyn Fn() -> f64, all: f64) {
+    let begun = Instant::now();
+    while stored() < all {
+        assert!(begun.elapsed() < Duration::from_secs(300), "{} of {all} entries", stored());
         std::thread::sleep(Duration::from_millis(20));
     }
-    all / begun.elapsed().as_secs_f64()
+    assert!((stored() - all).abs() < 0.5, "{} entries of {all}", stored());
 }
 
 /// One collector beside two on the same store.
 fn second(name: &str, store: &dyn Fn(usize) -> String) {
-    let agents = behind();
+    let agents = Behind::new();
     let (mut one, mut two) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         one.push(catch_up(&agents, 1, &store(round)));

@@ -1,9 +1,10 @@
 //! Everything is killed at any moment, and at the end nothing is missing and nothing is there twice.
 //!
-//! Real agents on journals that are being written, two collectors on one MariaDB behind a proxy, and a seed that says
-//! what breaks next: collectors, agents and the database die by `kill -9`, connections are cut, answers to COMMIT are
-//! lost, scripts change. Short in CI; longer or with another seed:
-//! `INFRALOGS_CHAOS_S=600 INFRALOGS_CHAOS_SEED=7 cargo test -p infralogs --test chaos -- --nocapture`
+//! Real agents on journals that are being written, two collectors on one MariaDB, proxies before all of them, and a
+//! seed that says what breaks next: collectors, agents and the database die by `kill -9`, connections are cut or slow,
+//! COMMITs and their answers are lost, scripts change. At the end the keys of what is stored are those `journalctl`
+//! reads from the files, and every count is the count of the rows. Short in CI; longer, or with other seeds:
+//! `INFRALOGS_CHAOS_S=600 INFRALOGS_CHAOS_SEED=7 INFRALOGS_CHAOS_SEEDS=5 cargo test -p infralogs --test chaos -- --nocapture`
 
 mod parts;
 
@@ -23,6 +24,8 @@ use std::{
 const HOSTS: [&str; 3] = ["web-1", "web-2", "db-1"];
 /// How long it goes on in CI.
 const CHAOS_S: u64 = 25;
+/// The rollup that tells hosts apart by the minute.
+const HOST_BY_MINUTE: u8 = 1;
 /// How often something happens.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -43,6 +46,7 @@ impl Chance {
 struct Machine {
     folder: PathBuf,
     listen: String,
+    proxy: Proxy,
     writer: journal::Writer,
     agent: Option<Program>,
 }
@@ -52,7 +56,8 @@ impl Machine {
         let folder = top.join(host);
         std::fs::create_dir(&folder).expect("a folder");
         let writer = journal::Writer::new(&folder, host, 0x7777_0000 + number);
-        Self { folder, listen: format!("127.0.0.1:{}", free_port()), writer, agent: None }
+        let port = free_port();
+        Self { folder, listen: format!("127.0.0.1:{port}"), proxy: Proxy::before(port), writer, agent: None }
     }
 
     fn start_agent(&mut self, top: &Path) {
@@ -78,7 +83,8 @@ impl Chaos {
         let mut config =
             format!("store: mysql://root@127.0.0.1:{port}/{schema}\nscripts: scripts\ninventories:\n  fleet:\n");
         for (host, machine) in HOSTS.iter().zip(&self.machines) {
-            config += &format!("    - {{ name: {host}, url: \"http://{}\", token_file: token }}\n", machine.listen);
+            let port = machine.proxy.port();
+            config += &format!("    - {{ name: {host}, url: \"http://127.0.0.1:{port}\", token_file: token }}\n");
         }
         std::fs::write(self.top.join(name), config).expect("a configuration");
     }
@@ -90,7 +96,7 @@ impl Chaos {
 
     /// Something breaks, or is mended.
     fn happen(&mut self) -> String {
-        match self.chance.below(12) {
+        match self.chance.below(16) {
             0..=2 => {
                 let which = self.chance.below(2) as usize;
                 self.collectors[which].take().into_iter().for_each(Program::kill);
@@ -121,7 +127,19 @@ impl Chaos {
                 self.proxy.set(mood);
                 format!("the way to the database is {mood:?}")
             }
-            10 => {
+            10 | 11 => {
+                // A third of the COMMITs, and the answers to another third, until something else happens.
+                self.proxy.set(Mood::LosesCommits);
+                "COMMITs and their answers are lost".into()
+            }
+            12 | 13 => {
+                let which = self.chance.below(HOSTS.len() as u64) as usize;
+                self.machines[which].proxy.cut();
+                let mood = if self.chance.below(2) == 0 { Mood::Slow } else { Mood::Fair };
+                self.machines[which].proxy.set(mood);
+                format!("connections to {} cut, the way to it is {mood:?}", HOSTS[which])
+            }
+            14 => {
                 self.edits += 1;
                 let file = self.top.join("scripts/parsers/failed_ssh.rhai");
                 let text = std::fs::read_to_string(&file).expect("a parser");
@@ -169,13 +187,32 @@ fn prepared(top: &Path, seed: u64) -> (Chaos, String) {
 
 #[test]
 fn nothing_is_missing_and_nothing_is_there_twice() {
-    let (seconds, seed) = (number_of("INFRALOGS_CHAOS_S", CHAOS_S), number_of("INFRALOGS_CHAOS_SEED", 1));
-    let folder = tempfile::tempdir().expect("a folder");
-    let top = folder.path();
-    let (mut chaos, schema) = prepared(top, seed);
-    let end = Instant::now() + Duration::from_secs(seconds);
+    let (seconds, first) = (number_of("INFRALOGS_CHAOS_S", CHAOS_S), number_of("INFRALOGS_CHAOS_SEED", 1));
+    for seed in first..first + number_of("INFRALOGS_CHAOS_SEEDS", 1) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut chaos, schema) = prepared(folder.path(), seed);
+        let begun = Instant::now();
+        storm(&mut chaos, seconds);
+        // What was stored by the collectors under chaos, before calm returns.
+        let stormy: u64 =
+            chaos.database.sql(&format!("SELECT count(*) FROM {schema}.logs")).trim().parse().expect("a number");
+        let written = calm(&mut chaos);
+        let (unanswered, unheard) = (chaos.proxy.commits().unanswered(), chaos.proxy.commits().unheard());
+        println!(
+            "seed {seed}: {written} entries written, {stormy} stored while everything broke; {unanswered} answers to \
+             COMMIT lost, and {unheard} COMMITs"
+        );
+        println!("calm after {:.1} s", begun.elapsed().as_secs_f32());
+        settle(&chaos, &schema, seed);
+        println!("settled after {:.1} s", begun.elapsed().as_secs_f32());
+        assert!(stormy > 0 && written > seconds * 20, "something happened at all");
+    }
+}
+
+/// Things break, one after the other, while machines write.
+fn storm(chaos: &mut Chaos, seconds: u64) {
     let begun = Instant::now();
-    while Instant::now() < end {
+    while begun.elapsed() < Duration::from_secs(seconds) {
         for machine in &mut chaos.machines {
             machine.writer.write(20 + chaos.chance.below(60));
         }
@@ -183,34 +220,66 @@ fn nothing_is_missing_and_nothing_is_there_twice() {
         println!("{:>6.1} s  {what}", begun.elapsed().as_secs_f32());
         std::thread::sleep(PAUSE);
     }
-    // What was stored by the collectors under chaos, before calm returns.
-    let stormy: u64 =
-        chaos.database.sql(&format!("SELECT count(*) FROM {schema}.logs")).trim().parse().expect("a number");
+}
+
+/// Ends the collectors by force, and polls once more with nothing in the way. How many entries were written.
+fn calm(chaos: &mut Chaos) -> u64 {
     chaos.collectors.drain(..).flatten().for_each(Program::kill);
     let written: u64 = chaos.machines.iter_mut().map(|machine| machine.writer.finish()).sum();
-    println!("seed {seed}: {written} entries written, {stormy} stored while everything broke");
+    let top = chaos.top.clone();
     for machine in &mut chaos.machines {
+        machine.proxy.set(Mood::Fair);
         machine.agent.take().into_iter().for_each(Program::kill);
-        machine.start_agent(top);
+        machine.start_agent(&top);
         machine.agent.as_mut().expect("an agent").wait_for(&machine.listen);
     }
-    stdout(run(&["collect", "--config", "calm.yaml", "--once"], top));
+    stdout(run(&["collect", "--config", "calm.yaml", "--once"], &top));
+    written
+}
 
+/// The account: what the files hold is what is stored, and every count is right.
+fn settle(chaos: &Chaos, schema: &str, seed: u64) {
     let ask = |sql: &str| chaos.database.sql(sql).trim().to_owned();
+    let mut machines = BTreeSet::new();
     for (host, machine) in HOSTS.iter().zip(&chaos.machines) {
-        let journal = journal::messages(&machine.folder);
-        assert_eq!(journal.len() as u64, machine.writer.written(), "each message of {host} is unlike the others");
-        let rows =
-            ask(&format!("SELECT message FROM {schema}.logs WHERE host = '{host}' AND identifier <> 'infralogs-disk'"));
-        let stored: Vec<String> = rows.lines().map(str::to_owned).collect();
-        let distinct: BTreeSet<String> = stored.iter().cloned().collect();
+        let journal = journal::keys(&machine.folder);
+        assert_eq!(journal.len() as u64, machine.writer.written(), "journalctl reads all of {host}");
+        let of_host = format!("FROM {schema}.logs WHERE host = '{host}' AND identifier <> 'infralogs-disk'");
+        let rows = ask(&format!("SELECT seqnum_id, seqnum {of_host}"));
+        let key = |line: &str| {
+            let (id, seqnum) = line.split_once('\t').expect("two columns");
+            (id.to_owned(), seqnum.parse::<u64>().expect("a number"))
+        };
+        let stored: Vec<(String, u64)> = rows.lines().map(key).collect();
+        let distinct: BTreeSet<(String, u64)> = stored.iter().cloned().collect();
         let missing = journal.difference(&distinct).take(5).collect::<Vec<_>>();
         assert!(missing.is_empty(), "seed {seed}: missing of {host}: {missing:?} and maybe more");
+        let invented = distinct.difference(&journal).take(5).collect::<Vec<_>>();
+        assert!(invented.is_empty(), "seed {seed}: {host} never wrote {invented:?}");
         assert_eq!(stored.len(), distinct.len(), "seed {seed}: entries of {host} are there twice");
-        let logins = journal.iter().filter(|message| message.starts_with("Failed password")).count();
-        let rows = ask(&format!("SELECT count(*) FROM {schema}.failed_ssh WHERE host = '{host}'"));
-        assert_eq!(rows, logins.to_string(), "seed {seed}: parsed rows of {host}, as often as their entries");
+        let ids = ask(&format!("SELECT DISTINCT machine {of_host}"));
+        assert!(ids.lines().count() == 1 && machines.insert(ids.clone()), "one machine, its own: {ids}");
+        let logins = journal::messages(&machine.folder);
+        let logins = logins.iter().filter(|message| message.starts_with("Failed password")).count();
+        let rows = ask(&format!(
+            "SELECT count(*), count(DISTINCT seqnum_id, seqnum) FROM {schema}.failed_ssh WHERE host = '{host}'"
+        ));
+        assert_eq!(
+            rows,
+            format!("{logins}\t{logins}"),
+            "seed {seed}: parsed rows of {host}, as often as their entries"
+        );
     }
-    assert!(stormy > 0 && written > seconds * 20, "something happened at all");
+    let all = ask(&format!("SELECT count(*) FROM {schema}.logs"));
+    let counted = ask(&format!("SELECT DISTINCT sum(n) FROM {schema}.rollups GROUP BY cube"));
+    assert_eq!(counted, all, "seed {seed}: every rollup counts every row once");
+    let unlike = ask(&format!(
+        "SELECT count(*) FROM \
+         (SELECT time - MOD(time, 60000000) AS b, host AS h, count(*) AS n FROM {schema}.logs GROUP BY b, h) AS l \
+         LEFT JOIN (SELECT bucket AS b, host AS h, sum(n) AS n FROM {schema}.rollups WHERE cube = {HOST_BY_MINUTE} \
+         GROUP BY b, h) AS r USING (b, h) WHERE r.n IS NULL OR r.n <> l.n"
+    ));
+    assert_eq!(unlike, "0", "seed {seed}: minutes of hosts whose rollup is not the number of their rows");
     assert_eq!(ask(&format!("SELECT count(*) FROM {schema}.gaps")), "0", "nothing was lost on the machines");
+    assert_eq!(ask(&format!("SELECT count(*) FROM {schema}.quarantine")), "0");
 }

@@ -9,12 +9,12 @@ use std::{
     time::Duration,
 };
 
-/// How long a claim lasts by the store's clock.
-pub(super) const HOLD: Duration = Duration::from_secs(60);
-/// How long it is counted on here: the rest is for clocks, pauses and the poll itself.
-const COUNTED_ON: Duration = Duration::from_secs(45);
+/// How long a claim lasts by the store's clock, and so how long the targets of a collector that died wait at most.
+pub(super) const HOLD: Duration = Duration::from_secs(15);
+/// How long it is counted on here: the rest is for clocks and pauses. (A claim that ended too early is harmless.)
+const COUNTED_ON: Duration = Duration::from_secs(11);
 /// A claim is renewed once this much of it is over.
-const RENEW_AFTER: Duration = Duration::from_secs(20);
+const RENEW_AFTER: Duration = Duration::from_secs(5);
 /// How often is looked for claims to renew.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The most polls claimed in one statement.

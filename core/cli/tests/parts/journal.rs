@@ -114,3 +114,20 @@ pub fn messages(folder: &Path) -> BTreeSet<String> {
         .expect("journalctl is installed");
     String::from_utf8_lossy(&read.stdout).lines().map(str::to_owned).collect()
 }
+
+/// What journalctl reads from a folder: each entry's counter and number in it, as its cursor says.
+pub fn keys(folder: &Path) -> BTreeSet<(String, u64)> {
+    let read = Command::new("journalctl")
+        .arg("--directory")
+        .arg(folder)
+        .args(["-o", "json", "--output-fields=PRIORITY", "--no-pager"])
+        .output()
+        .expect("journalctl is installed");
+    let text = String::from_utf8_lossy(&read.stdout);
+    let cursors = text.lines().filter_map(|line| line.split_once("\"__CURSOR\":\"")?.1.split('"').next());
+    let key = |cursor: &str| {
+        let part = |name| cursor.split(';').find_map(|part| part.strip_prefix(name));
+        Some((part("s=")?.to_owned(), u64::from_str_radix(part("i=")?, 16).ok()?))
+    };
+    cursors.map(|cursor| key(cursor).expect("a cursor")).collect()
+}
