@@ -196,6 +196,9 @@ pub struct Moment {
     pub host: Option<String>,
 }
 
+/// Takes a piece of an answer; false if that is enough.
+pub type Take<'a> = dyn FnMut(Rows) -> Result<bool> + 'a;
+
 /// What became of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Committed {
@@ -247,6 +250,10 @@ pub trait Store: Send + Sync {
     }
     /// Answers a query about a table known by its definition (see [`crate::tables`] for built-in ones).
     fn query(&self, query: &Query, table: &TableDef, frame: &Frame) -> Result<Rows>;
+    /// The same, piece by piece as the store finds records; `take` says whether it wants more.
+    fn stream(&self, query: &Query, table: &TableDef, frame: &Frame, take: &mut Take<'_>) -> Result<()> {
+        take(self.query(query, table, frame)?).map(|_| ())
+    }
     /// The distinct values of a column in a window, most frequent first.
     fn choices(&self, table: &TableDef, column: &str, window: Window, limit: usize) -> Result<Vec<String>>;
     /// Drops rows older than each table's `keep_for`, and what is over the sizes of the store's own settings. Asked

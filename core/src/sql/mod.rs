@@ -26,19 +26,24 @@ pub use restore::restore;
 use crate::{
     error::{Error, Result},
     expr::{Expr, Literal},
-    plugin::Explained,
+    plugin::{Explained, Take},
     query::{Frame, Query, Shape},
     table::{ColumnDef, Rows, TableDef},
     tables,
     time::{Time, Window},
     value::Value,
 };
+use std::time::{Duration, Instant};
 use term::{Scope, Stop, Term};
 
 /// The most rows a query with a residual filter looks at, newest first.
 pub const SCAN_ROWS_MAX: usize = 200_000;
 /// The longest statement we write, in bytes; a longer one is a script gone wrong.
 pub const SQL_BYTES_MAX: usize = 128 << 10;
+
+/// The most rows of a piece, and the longest that found rows wait for more.
+const PIECE_ROWS: usize = 500;
+const PIECE_WAIT: Duration = Duration::from_millis(200);
 
 /// A statement ready to run.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,6 +85,11 @@ impl Select {
         Explained { sql, reads }
     }
 
+    /// Gives pieces on as rows come: whenever there are enough of them, or the last piece is a while ago.
+    pub fn pieces<'t>(&'t self, take: &'t mut Take<'t>) -> Pieces<'t> {
+        Pieces { select: self, take, rows: self.rows(), given: 0, since: Instant::now() }
+    }
+
     /// Takes one row of the statement into the answer if it passes; false when the answer is full.
     pub fn take(&self, row: &[Value<'_>], rows: &mut Rows, now: Time) -> bool {
         let passes = self.residual.as_ref().is_none_or(|residual| {
@@ -92,6 +102,40 @@ impl Select {
             rows.push(&row[..self.shown]);
         }
         rows.len() < self.limit
+    }
+}
+
+/// Rows of a statement on their way to whoever asked.
+pub struct Pieces<'t> {
+    select: &'t Select,
+    take: &'t mut Take<'t>,
+    rows: Rows,
+    given: usize,
+    since: Instant,
+}
+
+impl Pieces<'_> {
+    /// Takes one row of the statement; false when no more are wanted.
+    pub fn row(&mut self, row: &[Value<'_>], now: Time) -> Result<bool> {
+        self.select.take(row, &mut self.rows, now);
+        let full = self.given + self.rows.len() >= self.select.limit;
+        let waited = !self.rows.is_empty() && self.since.elapsed() >= PIECE_WAIT;
+        Ok(if full || waited || self.rows.len() >= PIECE_ROWS { self.give()? && !full } else { true })
+    }
+
+    /// Gives what is left, or that there is nothing.
+    pub fn end(mut self) -> Result<()> {
+        if self.given == 0 || !self.rows.is_empty() {
+            self.give()?;
+        }
+        Ok(())
+    }
+
+    fn give(&mut self) -> Result<bool> {
+        let rows = std::mem::replace(&mut self.rows, self.select.rows());
+        self.given += rows.len();
+        self.since = Instant::now();
+        (self.take)(rows)
     }
 }
 

@@ -14,6 +14,7 @@ pub mod quarantine;
 pub mod queries;
 pub mod rollups;
 pub mod schema;
+pub mod streams;
 pub mod values;
 pub mod workload;
 
@@ -39,7 +40,7 @@ macro_rules! store_suite {
             delivery::quarantines_what_is_there_already, quarantine::is_replayed_once, quarantine::is_joined_again,
             values::round_trip, values::entries_round_trip,
             schema::adds_columns, schema::refuses_other_types, schema::migrates_twice,
-            queries::shapes_equal_naive, queries::filters_equal_eval, queries::reads_entry_fields, queries::says_no,
+            queries::shapes_equal_naive, queries::filters_equal_eval, queries::reads_entry_fields, queries::says_no, streams::streams_pieces,
             rollups::equal_rows, rollups::count_what_is_stored, rollups::go_with_their_rows,
             kept::kept_rollups_equal_rows, kept::kept_rollups_begin_late, kept::kept_rollups_go_with_their_rows,
             kept::tables_keep_to_a_size,

@@ -19,10 +19,10 @@ mod settings;
 use error::failed;
 use infralogs_core::{
     cursor::Cursor,
-    error::Result,
+    error::{Error, Result},
     id::Id128,
     inventory::Target,
-    plugin::{Build, Commit, Committed, Explained, Holder, Moment, Plugin, Settings, Store, Stream},
+    plugin::{Build, Commit, Committed, Explained, Holder, Moment, Plugin, Settings, Store, Stream, Take},
     query::{Frame, Query},
     sql::{self, Dialect, kept::Cube, retention::Keep},
     table::{Rows, TableDef},
@@ -32,7 +32,11 @@ use infralogs_core::{
 use mysql::prelude::Queryable;
 use pool::Pool;
 use reads::Reads;
-use std::{sync::Arc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    sync::Arc,
+    time::Duration,
+};
 
 /// The plugin's entry in the program's list.
 pub const PLUGIN: Plugin = Plugin {
@@ -141,6 +145,21 @@ impl Store for Mysql {
     fn query(&self, query: &Query, table: &TableDef, frame: &Frame) -> Result<Rows> {
         let select = sql::select(query, table, frame, Dialect::Mysql, &self.cubes(table)?)?;
         self.reads.ask(&self.pool, |session| query::run(session, &select, frame.timeout_ms))
+    }
+
+    fn stream(&self, query: &Query, table: &TableDef, frame: &Frame, take: &mut Take<'_>) -> Result<()> {
+        let select = sql::select(query, table, frame, Dialect::Mysql, &self.cubes(table)?)?;
+        // Another server is not asked once some of the answer was given.
+        let (begun, take) = (Cell::new(false), RefCell::new(take));
+        self.reads.ask(&self.pool, |session| {
+            if begun.get() {
+                return Err(Error::failed("the database went away in the middle of the answer").help("ask again"));
+            }
+            query::stream(session, &select, frame.timeout_ms, &mut |rows| {
+                begun.set(true);
+                (take.borrow_mut())(rows)
+            })
+        })
     }
 
     fn choices(&self, table: &TableDef, column: &str, window: Window, limit: usize) -> Result<Vec<String>> {

@@ -7,6 +7,7 @@ use crate::{
 use infralogs_core::{
     error::{Error, Kind, Result},
     expr::Literal,
+    plugin::Take,
     sql::Select,
     table::{Rows, Storage},
     time::Time,
@@ -21,20 +22,38 @@ const OUT_OF_RANGE: u16 = 1690;
 
 /// The rows of a statement; an error once it takes longer than it may.
 pub(crate) fn run(session: &mut Session, select: &Select, timeout_ms: u32) -> Result<Rows> {
+    let (mut rows, now) = (select.rows(), Time::now());
+    each(session, select, timeout_ms, &mut |row| Ok(select.take(row, &mut rows, now)))?;
+    Ok(rows)
+}
+
+/// The same, piece by piece.
+pub(crate) fn stream(session: &mut Session, select: &Select, timeout_ms: u32, take: &mut Take<'_>) -> Result<()> {
+    let now = Time::now();
+    let mut pieces = select.pieces(take);
+    each(session, select, timeout_ms, &mut |row| pieces.row(row, now))?;
+    pieces.end()
+}
+
+/// Calls `visit` with each row until it has enough.
+fn each(
+    session: &mut Session,
+    select: &Select,
+    timeout_ms: u32,
+    visit: &mut dyn FnMut(&[Value<'_>]) -> Result<bool>,
+) -> Result<()> {
     let timeout = Duration::from_millis(timeout_ms.into()).min(session.silent_max / 2);
     let sql = session.flavour.timed(&select.sql, timeout);
     let params: Vec<Bound> = select.params.iter().map(parameter).collect();
     let params = if params.is_empty() { mysql::Params::Empty } else { mysql::Params::Positional(params) };
-    let mut rows = select.rows();
-    let now = Time::now();
     for row in session.conn.exec_iter(sql, params).map_err(refused)? {
         let bounds = row.map_err(refused)?.unwrap();
         let values = bounds.iter().zip(&select.defs).map(|(bound, def)| value(bound, def.kind.storage()));
-        if !select.take(&values.collect::<Result<Vec<_>>>()?, &mut rows, now) {
+        if !visit(&values.collect::<Result<Vec<_>>>()?)? {
             break;
         }
     }
-    Ok(rows)
+    Ok(())
 }
 
 fn refused(error: mysql::Error) -> Error {

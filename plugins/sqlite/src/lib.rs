@@ -15,7 +15,7 @@ use infralogs_core::{
     error::{Error, Result},
     id::Id128,
     inventory::Target,
-    plugin::{Build, Commit, Committed, Explained, Moment, Plugin, Settings, Store, Stream},
+    plugin::{Build, Commit, Committed, Explained, Moment, Plugin, Settings, Store, Stream, Take},
     query::{Frame, Query},
     sql::{self, Dialect, kept::Cube, retention::Keep},
     table::{Rows, TableDef},
@@ -154,6 +154,13 @@ impl Store for Sqlite {
         self.connections.read(|db| {
             let select = sql::select(query, table, frame, Dialect::Sqlite, &cubes::list(db)?)?;
             query::run(db, &select, frame.timeout_ms)
+        })
+    }
+
+    fn stream(&self, query: &Query, table: &TableDef, frame: &Frame, take: &mut Take<'_>) -> Result<()> {
+        self.connections.read(|db| {
+            let select = sql::select(query, table, frame, Dialect::Sqlite, &cubes::list(db)?)?;
+            query::stream(db, &select, frame.timeout_ms, take)
         })
     }
 

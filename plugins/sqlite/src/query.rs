@@ -4,6 +4,7 @@ use crate::error::failed;
 use infralogs_core::{
     error::{Error, Kind, Result},
     expr::Literal,
+    plugin::Take,
     sql::Select,
     table::{ColumnDef, Rows, Storage},
     time::Time,
@@ -20,32 +21,50 @@ const STEPS_BETWEEN_LOOKS: i32 = 10_000;
 
 /// The rows of a statement; an error once it takes longer than it may.
 pub(crate) fn run(db: &mut Connection, select: &Select, timeout_ms: u32) -> Result<Rows> {
+    let (mut rows, now) = (select.rows(), Time::now());
+    each(db, select, timeout_ms, &mut |row| Ok(select.take(row, &mut rows, now)))?;
+    Ok(rows)
+}
+
+/// The same, piece by piece.
+pub(crate) fn stream(db: &mut Connection, select: &Select, timeout_ms: u32, take: &mut Take<'_>) -> Result<()> {
+    let now = Time::now();
+    let mut pieces = select.pieces(take);
+    each(db, select, timeout_ms, &mut |row| pieces.row(row, now))?;
+    pieces.end()
+}
+
+/// What is done with each row; false if that is enough.
+type Visit<'v> = dyn FnMut(&[Value<'_>]) -> Result<bool> + 'v;
+
+fn each(db: &mut Connection, select: &Select, timeout_ms: u32, visit: &mut Visit<'_>) -> Result<()> {
     let until = Instant::now() + Duration::from_millis(timeout_ms.into());
     db.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || Instant::now() >= until)).map_err(failed("querying"))?;
-    let rows = read(db, select);
+    let done = read(db, select, visit);
     db.progress_handler(0, None::<fn() -> bool>).map_err(failed("querying"))?;
-    rows.map_err(|error| match error.sqlite_error_code() {
+    done.map_err(|error| match error.sqlite_error_code() {
         Some(ErrorCode::OperationInterrupted) => {
             Error::new(Kind::Limit, format!("the query took over {timeout_ms} ms"))
                 .help("ask for a shorter time or fewer records")
         }
         _ => failed("querying")(error),
-    })
+    })?
 }
 
-fn read(db: &Connection, select: &Select) -> rusqlite::Result<Rows> {
+/// The outer error is SQLite's, the inner one the visitor's.
+fn read(db: &Connection, select: &Select, visit: &mut Visit<'_>) -> rusqlite::Result<Result<()>> {
     let mut statement = db.prepare_cached(&select.sql)?;
     let mut found = statement.query(rusqlite::params_from_iter(select.params.iter().map(Parameter)))?;
-    let mut rows = select.rows();
-    let now = Time::now();
     while let Some(row) = found.next()? {
         let values = select.defs.iter().enumerate().map(|(at, def)| value(row, at, def));
         let values = values.collect::<rusqlite::Result<Vec<_>>>()?;
-        if !select.take(&values, &mut rows, now) {
-            break;
+        match visit(&values) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => return Ok(Err(error)),
         }
     }
-    Ok(rows)
+    Ok(Ok(()))
 }
 
 fn value<'r>(row: &'r Row<'_>, at: usize, def: &ColumnDef) -> rusqlite::Result<Value<'r>> {

@@ -63,45 +63,79 @@ impl Args {
         let frame = Frame { window: Window { from: now.minus(last), to: now }, zone_s: 0, timeout_ms };
         let chosen = read.as_ref().unwrap_or(&write);
         let (sql, said) = (self.sql, query.last.is_none());
+        let (output, limit) = (self.output, self.limit);
         // Explaining asks nothing, so it needs no credentials.
         let store = if sql { connect::store(chosen)? } else { supplied(chosen, secrets.as_ref()).await? };
         let primary = if self.fresh { Some(supplied(&write, secrets.as_ref()).await?) } else { None };
         let answer = tokio::task::spawn_blocking(move || {
             if sql {
-                return store.explain(&query, &table, &frame).map(Err);
+                return store.explain(&query, &table, &frame).map(Some);
             }
             if let Some(primary) = primary {
                 wait(&*store, &primary)?;
             }
-            store.query(&query, &table, &frame).map(Ok)
+            let mut printed = Printed { output, limit, shown: 0, found: 0, held: None };
+            store.stream(&query, &table, &frame, &mut |rows| printed.piece(rows))?;
+            printed.end()?;
+            Ok(None)
         });
-        let answer = answer.await.map_err(|_| Error::failed("the store stopped in the middle of the query"))??;
-        match answer {
-            Err(explained) => println!("-- reads {}\n{}", explained.reads, explained.sql),
-            Ok(rows) => {
-                if said && io::stderr().is_terminal() {
-                    eprintln!("of the last {}; ask for more with .last(…) or --last", self.last);
-                }
-                self.print(&rows)?;
+        match answer.await.map_err(|_| Error::failed("the store stopped in the middle of the query"))?? {
+            Some(explained) => println!("-- reads {}\n{}", explained.reads, explained.sql),
+            None if said && io::stderr().is_terminal() => {
+                eprintln!("of the last {}; ask for more with .last(…) or --last", self.last);
             }
+            None => {}
         }
         Ok(ExitCode::SUCCESS)
     }
+}
 
-    fn print(&self, rows: &Rows) -> Result<()> {
-        let shown = rows.len().min(self.limit);
-        match write_rows(rows, shown, self.output) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                return Err(Error::failed("cannot write the answer").because(error));
+/// What of an answer was printed so far.
+struct Printed {
+    output: Output,
+    limit: usize,
+    shown: usize,
+    found: usize,
+    /// The pieces of a table, whose columns are as wide as their widest cell.
+    held: Option<Rows>,
+}
+
+impl Printed {
+    /// Prints a piece of the answer as it comes; false once nobody reads it any more.
+    fn piece(&mut self, rows: Rows) -> Result<bool> {
+        let shown = rows.len().min(self.limit - self.shown);
+        let first = self.found == 0 && self.shown == 0;
+        self.found += rows.len();
+        self.shown += shown;
+        if matches!(self.output, Output::Table) {
+            match &mut self.held {
+                None => self.held = Some(rows),
+                Some(held) => held.columns.iter_mut().zip(&rows.columns).for_each(|(own, more)| own.append(more)),
             }
-            _ => {}
+            return Ok(true);
         }
-        if shown < rows.len() {
-            eprintln!("{shown} of {} rows; print more with --limit {}", rows.len(), rows.len());
-        } else if rows.len() >= ROWS_MAX {
+        written(write_rows(&rows, shown, first, self.output))
+    }
+
+    fn end(self) -> Result<()> {
+        if let Some(rows) = &self.held {
+            written(write_rows(rows, self.shown, true, self.output))?;
+        }
+        if self.shown < self.found {
+            eprintln!("{} of {} rows; print more with --limit {}", self.shown, self.found, self.found);
+        } else if self.found >= ROWS_MAX {
             eprintln!("cut at {ROWS_MAX} rows; ask for a shorter time or fewer records");
         }
         Ok(())
+    }
+}
+
+/// Whether somebody still reads what is written.
+fn written(result: io::Result<()>) -> Result<bool> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Error::failed("cannot write the answer").because(error)),
     }
 }
 
@@ -115,7 +149,7 @@ fn wait(replica: &dyn Store, primary: &Arc<dyn Store>) -> Result<()> {
     Err(Error::unavailable(what).at(replica.name()).help("leave out --fresh, or look at its replication"))
 }
 
-fn write_rows(rows: &Rows, shown: usize, output: Output) -> io::Result<()> {
+fn write_rows(rows: &Rows, shown: usize, first: bool, output: Output) -> io::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let columns = || rows.defs.iter().zip(&rows.columns);
     let cells = |row: usize| columns().map(move |(def, column)| output::cell(&column.get(row), def.kind));
@@ -123,7 +157,9 @@ fn write_rows(rows: &Rows, shown: usize, output: Output) -> io::Result<()> {
     match output {
         Output::Table => writeln!(out, "{}", output::table(&names, (0..shown).map(|row| cells(row).collect())))?,
         Output::Csv => {
-            writeln!(out, "{}", names.iter().map(|name| output::csv(name)).collect::<Vec<_>>().join(","))?;
+            if first {
+                writeln!(out, "{}", names.iter().map(|name| output::csv(name)).collect::<Vec<_>>().join(","))?;
+            }
             for row in 0..shown {
                 writeln!(out, "{}", cells(row).map(|cell| output::csv(&cell)).collect::<Vec<_>>().join(","))?;
             }
