@@ -195,3 +195,69 @@ fn a_clock_set_back_delays_no_poll_by_more_than_one_interval() {
     table.end(&key("a"), Ended::Done, Time(0));
     assert!(table.next().is_some_and(|next| next <= Time(0).plus(Duration::from_secs(18))));
 }
+
+/// SplitMix64.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % n
+    }
+}
+
+/// A fleet of thousands on a clock of its own: polls take their time and end in every way, targets come and go, the
+/// rhythm changes. Nothing that is gone starts, and nobody waits much longer than asked.
+#[test]
+fn a_simulated_fleet_is_polled_in_time_whatever_happens() {
+    const TARGETS: u64 = 3_000;
+    const SLOTS: usize = 256;
+    for seed in 1..=3 {
+        let mut chance = Chance(seed);
+        let mut table = Timetable::default();
+        let mut wanted: BTreeMap<PollKey, Rhythm> = (0..TARGETS).map(|i| (key(&format!("t{i}")), rhythm(15))).collect();
+        let (mut flying, mut ends) = (BTreeSet::new(), BTreeSet::<(Time, PollKey)>::new());
+        let mut last: BTreeMap<PollKey, Time> = BTreeMap::new();
+        let mut starts = 0;
+        for step in 0..12_000 {
+            let now = Time(step * 10_000);
+            if step % 500 == 0 {
+                // A tenth goes, those that went before come back, sometimes in another rhythm.
+                let gone = chance.below(10);
+                let every = [15, 10][chance.below(2) as usize];
+                let all = (0..TARGETS).filter(|i| i % 10 != gone).map(|i| (key(&format!("t{i}")), rhythm(every)));
+                wanted = all.collect();
+                table.want(&wanted, now);
+                last = wanted.keys().map(|key| (key.clone(), *last.get(key).unwrap_or(&now))).collect();
+            }
+            while let Some((_, key)) = ends.first().filter(|(at, _)| *at <= now).cloned() {
+                ends.remove(&(ends.first().expect("one").0, key.clone()));
+                flying.remove(&key);
+                let how = match chance.below(20) {
+                    0 => Ended::More,
+                    1 => Ended::Held(Duration::from_secs(15)),
+                    2 if table.failures(&key) == 0 => Ended::Failed,
+                    _ => Ended::Done,
+                };
+                table.end(&key, how, now);
+            }
+            for key in table.start(now, SLOTS - flying.len()) {
+                assert!(wanted.contains_key(&key), "seed {seed}: {key} is gone and starts");
+                let took = Duration::from_millis(5 + chance.below(300));
+                // One that went and came back while its poll ran may be started beside it: the store's fence holds.
+                flying.insert(key.clone());
+                ends.insert((now.plus(took), key.clone()));
+                last.insert(key, now);
+                starts += 1;
+            }
+        }
+        // After two minutes: 15 s with their jitter, a poll's length, and one that came back waits up to its interval.
+        let end = Time(12_000 * 10_000);
+        let longest = last.values().map(|at| end.0 - at.0).max().unwrap_or(0);
+        assert!(longest < 34_000_000, "seed {seed}: somebody waits for {longest} µs");
+        assert!(starts > 20_000, "seed {seed}: {starts} starts");
+    }
+}
