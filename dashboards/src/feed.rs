@@ -128,11 +128,19 @@ impl Feed {
         }
     }
 
-    /// Everything a page starts with, and the number it has then.
-    pub fn whole(&self, drawn: &Drawn, form: Form) -> Value {
+    /// What is to be seen now, and its number: no event up to it is missing, none after it is in it.
+    pub async fn snapshot(&self, force: bool) -> Result<(u64, Arc<Drawn>)> {
+        let drawn = self.draw(force).await?;
+        let _turn = self.drawing.lock().await;
+        let revision = *self.revision.borrow();
+        Ok((revision, self.drawn().unwrap_or(drawn)))
+    }
+
+    /// Everything a page starts with at this number.
+    pub fn whole(&self, revision: u64, drawn: &Drawn, form: Form) -> Value {
         let problem = self.shared().problem.clone();
         json!({
-            "revision": self.revision.borrow().to_string(),
+            "revision": revision.to_string(),
             "document": match form {
                 Form::Lists => drawn.document.json.clone(),
                 Form::Packed => self.renderer.packed(&drawn.document),

@@ -37,6 +37,23 @@ fn access(folder: &Path, keys: &str) -> Access {
     Access::of(Some(&said), &no_secret).expect("a way in")
 }
 
+#[tokio::test]
+async fn a_stream_ends_with_its_token() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let app = guarded(folder.path(), &key("k"));
+    let bearer = format!("Bearer {TOKEN}");
+    let headers = [("authorization", bearer.as_str())];
+    let whole: serde_json::Value = get(&app, "/d/fleet.json", &headers).await.body_json().await.expect("a page");
+    let path = format!("/d/fleet/events?after={}", whole["revision"].as_str().expect("a revision"));
+    let mut stream = get(&app, &path, &headers).await.take_body();
+    fs::write(folder.path().join("tokens"), "another-token-of-a-reader\n").expect("written");
+    let mut said = Vec::new();
+    let read = futures_lite::AsyncReadExt::read_to_end(&mut stream, &mut said);
+    let ended = tokio::time::timeout(Duration::from_secs(100), read).await;
+    assert!(ended.is_ok(), "the stream goes on without its token");
+    assert_eq!(get(&app, &path, &headers).await.status(), 401);
+}
+
 fn no_secret(path: &str) -> infralogs_core::Result<Told> {
     unreachable!("{path} is asked for, and files are configured")
 }

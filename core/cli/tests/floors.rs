@@ -45,13 +45,14 @@ const ROOMS: [&[&str]; 5] = [
 ];
 
 /// Who may name a dependency: folders or files, from the repository's top. The tests and benches of a crate may.
-const OWNERS: [(&str, &[&str]); 12] = [
+const OWNERS: [(&str, &[&str]); 13] = [
     ("rhai", &["core/src/script"]),
     ("notify", &["core/src/script"]),
     ("serde_yaml", &["core/src/config"]),
     ("tide", &["core/http", "agent", "dashboards", "core/cli/src"]),
     ("hyper", &["core/http"]),
     ("hyper_util", &["core/http"]),
+    ("tokio_tungstenite", &["core/http"]),
     ("reqwest", &["core/http", "plugins/vault"]),
     ("mysql", &["plugins/mysql"]),
     ("rusqlite", &["plugins/sqlite"]),

@@ -16,6 +16,7 @@ mod listen;
 pub mod ops;
 pub mod reread;
 mod serve;
+pub mod socket;
 pub mod sse;
 mod stop;
 pub mod tls;

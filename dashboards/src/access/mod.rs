@@ -79,6 +79,11 @@ impl Access {
         Ok(Self(Some(Arc::new(ways))))
     }
 
+    /// Whether who began to listen by this request may go on: a token or a key may be gone by now.
+    pub fn still<S>(&self, request: &Request<S>) -> bool {
+        self.user(request).is_some()
+    }
+
     /// Who asks; `None`: nobody we know.
     fn user<S>(&self, request: &Request<S>) -> Option<String> {
         let Some(ways) = &self.0 else { return Some(String::new()) };
@@ -158,7 +163,7 @@ fn asked_for<S>(request: &Request<S>) -> String {
 }
 
 /// Whether our own page sent it: browsers say so themselves; what is no browser has no cookies to abuse.
-fn from_here<S>(request: &Request<S>) -> bool {
+pub fn from_here<S>(request: &Request<S>) -> bool {
     let said = |name: &str| request.header(name).map(|values| values.last().as_str().to_owned());
     match (said("sec-fetch-site"), said("origin")) {
         (Some(site), _) => matches!(site.as_str(), "same-origin" | "none"),

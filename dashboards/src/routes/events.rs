@@ -10,8 +10,8 @@ use infralogs_http::{
 use std::{sync::Arc, time::Duration};
 use tide::Request;
 
-/// How often a silent stream shows that it lives.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How often a silent stream shows that it lives, and it is looked at whether its reader may go on.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// The most pages that listen at once.
 const LISTENERS_MAX: usize = 2_000;
@@ -34,8 +34,9 @@ pub async fn events(request: Request<State>) -> tide::Result {
     let mut stop = infralogs_http::stop(&request);
     let (sender, response) = sse::response();
     tokio::spawn(async move {
+        let may = || request.state().access.still(&request);
         tokio::select! {
-            () = follow(&feed, &sender, after) => {}
+            () = follow(&feed, &sender, after, may) => {}
             () = sender.gone() => {}
             () = stop.stopped() => { let _ = sender.finish().await; }
         }
@@ -44,7 +45,7 @@ pub async fn events(request: Request<State>) -> tide::Result {
 }
 
 /// Sends until the page is gone.
-async fn follow(feed: &Arc<Feed>, sender: &Sender, mut at: u64) {
+async fn follow(feed: &Arc<Feed>, sender: &Sender, mut at: u64, may: impl Fn() -> bool) {
     let mut news = feed.subscribe();
     if sender.send(sse::keep_alive()).await.is_err() {
         return;
@@ -65,6 +66,9 @@ async fn follow(feed: &Arc<Feed>, sender: &Sender, mut at: u64) {
             at = number;
         }
         let waited = tokio::time::timeout(KEEP_ALIVE, news.changed()).await;
+        if !may() {
+            return; // it comes back and is told to sign in
+        }
         if waited.is_err() && sender.send(sse::keep_alive()).await.is_err() {
             return;
         }

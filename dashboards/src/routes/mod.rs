@@ -1,6 +1,7 @@
 //! Which path is answered by what.
 
 mod events;
+mod socket;
 
 use crate::{State, access, assets, choices, entry, feed::Form, page, panel, reply};
 use infralogs_core::{Result, time::Time, view::View};
@@ -21,6 +22,7 @@ pub fn routes(state: State) -> tide::Server<State> {
     app.at("/a/:sum/:name").get(assets::serve);
     app.at("/d/:name").get(dashboard);
     app.at("/d/:name/events").get(events::events);
+    app.at("/d/:name/ws").get(socket::socket);
     app.at("/d/:name/choices/:pick").get(choices::choices);
     app.at("/d/:name/panel/:file").get(panel::panel);
     app.at("/d/:name/panel/:index/entry").get(entry::entry);
@@ -44,9 +46,9 @@ async fn document(request: Request<State>, name: &str) -> tide::Result {
     }
     let view = view(&request, name)?;
     let feed = request.state().hub.feed(&view)?;
-    let drawn = feed.draw(parameters(&request).any(|(name, _)| name == "fresh")).await?;
+    let (revision, drawn) = feed.snapshot(parameters(&request).any(|(name, _)| name == "fresh")).await?;
     let form = if reply::takes_gzip(&request) { Form::Lists } else { Form::Packed };
-    Ok(reply::json(&request, &feed.whole(&drawn, form)))
+    Ok(reply::json(&request, &feed.whole(revision, &drawn, form)))
 }
 
 /// The view a request asks for.
@@ -57,7 +59,7 @@ pub fn view<S>(request: &Request<S>, dashboard: &str) -> Result<View> {
 
 /// Parameters that say how to answer, not what to show.
 fn is_ours(name: &str) -> bool {
-    matches!(name, "after" | "fresh" | "entry_at" | "entry_host")
+    matches!(name, "after" | "fresh" | "bokeh-session-id" | "entry_at" | "entry_host")
 }
 
 /// What stands behind the `?`.

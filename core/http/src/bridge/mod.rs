@@ -3,7 +3,7 @@
 mod request;
 mod response;
 
-use crate::{answer, limits::Limits, ops::COUNTS, stop::Stop};
+use crate::{answer, limits::Limits, ops::COUNTS, socket::Upgrade, stop::Stop};
 use futures_lite::FutureExt;
 use hyper::{
     Request, Response,
@@ -57,7 +57,13 @@ impl<S: Clone + Send + Sync + 'static> Edge<S> {
         }
         explain(&mut answer);
         COUNTS.answered(answer.status());
-        Ok(response::convert(answer, head))
+        let upgrade = answer.ext_mut().remove::<Upgrade>();
+        let mut answer = response::convert(answer, head);
+        if let Some(upgrade) = upgrade {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            answer.extensions_mut().insert(upgrade);
+        }
+        Ok(answer)
     }
 }
 

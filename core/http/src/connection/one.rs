@@ -4,6 +4,7 @@ use super::{Line, Socket, gate::Gate, wire::Wire};
 use crate::{
     bridge::{self, Answer, Edge, Peer},
     ops::{COUNTS, Dropped},
+    socket::Upgrade,
 };
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -11,7 +12,7 @@ use std::{
     convert::Infallible,
     future::{Future, poll_fn},
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 use tokio::{
@@ -38,18 +39,24 @@ where
     let line = Arc::new(Line::new());
     let wire = Wire::new(io, line.clone(), Some(Gate::new(limits.header_room())), &limits);
     let noted = line.clone();
+    let upgrade = Arc::new(OnceLock::new());
+    let agreed = upgrade.clone();
     let service = service_fn(move |request: Request<Incoming>| -> Coming {
-        let (edge, peer, line) = (edge.clone(), peer.clone(), line.clone());
+        let (edge, peer, line, agreed) = (edge.clone(), peer.clone(), line.clone(), agreed.clone());
         Box::pin(async move {
             let answer = if line.next_is_ambiguous() {
                 Err(bridge::refuse(bridge::AMBIGUOUS))
             } else {
                 edge.respond(request, &peer).await
             };
-            Ok(answer.unwrap_or_else(|refusal| {
+            let mut answer = answer.unwrap_or_else(|refusal| {
                 line.mark_refused();
                 refusal
-            }))
+            });
+            if let Some(upgrade) = answer.extensions_mut().remove::<Upgrade>() {
+                let _ = agreed.set(upgrade); // the last answer on a connection, so the only one
+            }
+            Ok(answer)
         })
     });
     let mut connection = http1::Builder::new()
@@ -69,8 +76,13 @@ where
         connection.poll_without_shutdown(cx)
     })
     .await;
-    let io = connection.into_parts().io.into_inner().into_inner();
-    part(io, &noted, ended).await;
+    let parts = connection.into_parts();
+    let io = parts.io.into_inner().into_inner();
+    match upgrade.get() {
+        // What follows is no HTTP, so nothing that watches HTTP sees it.
+        Some(upgrade) if ended.is_ok() && !noted.is_stalled() => upgrade.clone().begin(io, parts.read_buf).await,
+        _ => part(io, &noted, ended).await,
+    }
 }
 
 /// Ends the connection so that the client hears what was said last, or at once if it does not listen.
