@@ -50,6 +50,37 @@ fn a_lock_that_is_held_is_not_waited_for_long() {
 }
 
 #[test]
+fn a_deadlock_is_tried_again() {
+    let server = Server::shared();
+    let (database, store) = open(&server);
+    batch::put(&store, "web-1", 1, 11);
+    // Locks in the other order than a batch does, and has done more work, so that the batch is the one to give way.
+    let other = format!(
+        "USE {database}; CREATE TABLE work (n INT PRIMARY KEY); START TRANSACTION; \
+         INSERT INTO work SELECT seq FROM seq_1_to_5000; UPDATE agents SET lag_ms = lag_ms; \
+         SELECT SLEEP(3) AS circle; SELECT * FROM checkpoints FOR UPDATE; COMMIT"
+    );
+    std::thread::scope(|scope| {
+        let holder = scope.spawn(|| server.sql(&other));
+        while server
+            .sql("SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(3) AS circle%'")
+            .trim()
+            == "0"
+        {
+            assert!(!holder.is_finished(), "the lock is gone before it was seen");
+        }
+        let (target, entries) = (batch::target("web-1"), batch::entries("web-1", 11, 21));
+        let commit = batch::commit(&target, Some(batch::cursor("web-1", 10)), batch::cursor("web-1", 20), &entries);
+        let error = store.commit(&commit).expect_err("it waits for the other, which waits for it");
+        assert_eq!(error.kind, Kind::Unavailable, "{error:?}");
+        assert!(format!("{error:?}").contains("Deadlock"), "{error:?}");
+        holder.join().expect("holder");
+        store.commit(&commit).expect("the same batch again");
+    });
+    assert_eq!(batch::seqnums(&store), (1..21).collect::<Vec<i64>>());
+}
+
+#[test]
 fn a_full_disk_loses_nothing() {
     // All tables in one file that does not grow: full for the server as a disk is.
     let server = Server::start(&["--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:12M;ibdata2:48M"]);
