@@ -8,7 +8,7 @@ use infralogs_core::{
     plugin::Store,
     query::{Frame, Query},
     table::{Rows, TableDef},
-    time::{Time, Window},
+    time::{Time, Window, parse_span},
     value::Value,
 };
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -91,6 +91,12 @@ pub async fn answer(store: &Arc<dyn Store>, query: &Query, table: &Arc<TableDef>
 /// All time there is in a store, the near future included (clocks differ).
 pub fn ever() -> Window {
     Window { from: Time(i64::MIN / 4), to: Time::now().plus(Duration::from_secs(86_400)) }
+}
+
+/// The time that a flag such as `--since` names: an RFC 3339 time, or a span back from now (7d or -7d).
+pub fn since(text: &str) -> Result<Time> {
+    let now = Time::now();
+    parse_span(text).map_or_else(|_| Time::parse(text, now), |span| Ok(now.minus(span)))
 }
 
 /// A cell as text; empty if it has none.

@@ -1,11 +1,11 @@
 //! `infralogs replay`: runs a parser again on its records in quarantine, after it was mended.
 
 use crate::{
-    place::{Place, Places, ever},
+    place::{self, Place, Places, ever},
     scripts,
     secrets::supplied,
 };
-use infralogs_core::{Error, Result, collect::replay, time::Time};
+use infralogs_core::{Error, Result, collect::replay};
 use std::process::ExitCode;
 
 #[derive(clap::Args)]
@@ -13,7 +13,7 @@ pub struct Args {
     /// Whose records
     #[arg(long, value_name = "PARSER")]
     parser: String,
-    /// Only records of entries from this time on: an RFC 3339 time or a span back from now such as -7d
+    /// Only records of entries from this time on: an RFC 3339 time, or a span back from now such as 7d
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     since: Option<String>,
     /// Says what would become of them and writes nothing
@@ -26,8 +26,7 @@ pub struct Args {
 impl Args {
     /// Exit code 1 if records failed again.
     pub async fn run(self) -> Result<ExitCode> {
-        let now = Time::now();
-        let since = self.since.as_deref().map_or(Ok(ever().from), |since| Time::parse(since, now))?;
+        let since = self.since.as_deref().map_or(Ok(ever().from), place::since)?;
         let Places { roots, write, secrets, .. } = self.place.find()?;
         let Some(scripts) = scripts::open(&roots) else { return Ok(ExitCode::from(2)) };
         let definitions = scripts.current();
