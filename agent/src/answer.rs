@@ -169,5 +169,6 @@ pub(crate) async fn read_from(state: &State, source: &mut dyn Source, ask: &Ask)
     rules::apply(&(state.rules)(), &mut batch, Time::now());
     state.served.entries.fetch_add(batch.entries.len() as u64, Ordering::Relaxed);
     state.served.dropped.fetch_add(batch.dropped, Ordering::Relaxed);
+    state.served.unreadable.fetch_add(batch.unreadable, Ordering::Relaxed);
     Ok((batch, read))
 }

@@ -8,29 +8,25 @@ mod back;
 pub mod disk;
 mod entries;
 mod form;
+mod health;
 mod out;
 mod pool;
 mod rules;
 mod seen;
 
+use health::AgentOps;
 use infralogs_core::{
     Result,
     definitions::Definitions,
     plugin::{Ask, Source},
 };
-use infralogs_http::{
-    Tokens,
-    ops::{self, Health, Ops, Page},
-    token::Guard,
-};
+use infralogs_http::{Tokens, ops, token::Guard};
+use infralogs_journal::Noted;
 use pool::Pool;
 use seen::Seen;
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Weak, atomic::AtomicU64},
     time::Duration,
 };
 use tide::Request;
@@ -45,11 +41,15 @@ pub type Open = Arc<dyn Fn() -> Result<Box<dyn Source>> + Send + Sync>;
 /// Gives the current generation of the scripts, whose rules apply.
 pub type Current = Arc<dyn Fn() -> Arc<Definitions> + Send + Sync>;
 
+/// Tells what a person should know of the journal's files. Asked often: must not wait.
+pub type Files = Arc<dyn Fn() -> Noted + Send + Sync>;
+
 /// What an agent serves.
 pub struct Agent {
     streams: BTreeMap<&'static str, Open>,
     tokens: Tokens,
     rules: Current,
+    files: Files,
 }
 
 #[derive(Clone)]
@@ -72,13 +72,19 @@ impl State {
 pub(crate) struct Served {
     pub(crate) entries: AtomicU64,
     pub(crate) dropped: AtomicU64,
+    pub(crate) unreadable: AtomicU64,
     pub(crate) answers: AtomicU64,
 }
 
 impl Agent {
     /// Serves a journal (or any other source) at `/logs` and, as systemd-journal-gatewayd does, at `/entries` to whoever has one of the tokens.
     pub fn new(logs: Open, tokens: Tokens) -> Self {
-        Self { streams: BTreeMap::from([(LOGS, logs)]), tokens, rules: Arc::new(Arc::default) }
+        Self {
+            streams: BTreeMap::from([(LOGS, logs)]),
+            tokens,
+            rules: Arc::new(Arc::default),
+            files: Arc::new(Noted::default),
+        }
     }
 
     /// Also serves disk usage at `/reports/disk`.
@@ -92,6 +98,12 @@ impl Agent {
     #[must_use]
     pub fn rules(self, rules: Current) -> Self {
         Self { rules, ..self }
+    }
+
+    /// Says at `/health` and `/metrics` what is noted of the journal's files.
+    #[must_use]
+    pub fn files(self, files: Files) -> Self {
+        Self { files, ..self }
     }
 
     /// The routes, to be served by [`infralogs_http::serve`]. To be called on tokio.
@@ -109,7 +121,7 @@ impl Agent {
             app.at(path).get(move |request: Request<State>| answer::stream(request, path));
         }
         app.at("/entries").get(entries::entries);
-        ops::mount(&mut app, Arc::new(AgentOps { served, seen }));
+        ops::mount(&mut app, Arc::new(AgentOps { served, seen, files: self.files }));
         app
     }
 }
@@ -128,28 +140,5 @@ async fn try_now_and_then(seen: Weak<Seen>, logs: Pool) {
         }
         drop(seen);
         tokio::time::sleep(TRY_EVERY).await;
-    }
-}
-
-struct AgentOps {
-    served: Arc<Served>,
-    seen: Arc<Seen>,
-}
-
-impl Ops for AgentOps {
-    fn health(&self) -> Health {
-        self.seen.health(format!("{} answers served", self.served.answers.load(Ordering::Relaxed)))
-    }
-
-    fn metrics(&self, page: &mut Page) {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        page.counter("infralogs_agent_answers_total", "Answers begun", &[], read(&self.served.answers));
-        page.counter("infralogs_agent_entries_total", "Entries served", &[], read(&self.served.entries));
-        page.counter(
-            "infralogs_agent_dropped_total",
-            "Entries that rules or filters left out",
-            &[],
-            read(&self.served.dropped),
-        );
     }
 }

@@ -95,7 +95,9 @@ async fn run(typed: Typed) -> Result<()> {
     let disk = Disk::of_this_machine();
     let listener = infralogs_http::bind(&typed.listen).await?;
     let address = listener.local_addr().map_or_else(|_| typed.listen.clone(), |address| address.to_string());
+    let files = journal.clone();
     let mut agent = Agent::new(Arc::new(move || Ok(Box::new(journal.clone()))), tokens)
+        .files(Arc::new(move || files.noted()))
         .disk(Arc::new(move || Ok(Box::new(disk.clone()))));
     if !typed.scripts.is_empty() {
         let scripts = scripts(&typed.scripts)?;

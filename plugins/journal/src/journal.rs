@@ -5,15 +5,19 @@ use crate::{
         decode::{Decode, Read},
         filter::Judge,
     },
-    files::{file::Refused, folder::Files},
+    files::{
+        file::{JournalFile, Refused, Way},
+        folder::Files,
+    },
     format::blocks::Blocks,
     machine,
     merge::{
-        lane::{Feed, Lane},
+        lane::{Feed, Lane, Next},
         order::compare,
         plan::{self, Known},
     },
     settings::Paths,
+    source::Noted,
 };
 use infralogs_core::{
     cursor::Cursor,
@@ -57,7 +61,20 @@ impl Reader {
     pub(crate) fn has_entries(&mut self) -> bool {
         let found = self.files.refresh(&mut self.blocks, false).is_ok();
         self.files.close();
-        found && self.files.list.iter().any(|file| file.len() > 0)
+        found && self.files.list.iter().any(JournalFile::has_entries)
+    }
+
+    /// What of the files a person should know.
+    pub(crate) fn noted(&self) -> Noted {
+        let mut noted = Noted { denied: self.files.denied.clone(), ..Noted::default() };
+        for file in &self.files.list {
+            match file.way() {
+                Way::Journalctl => noted.through_journalctl.push(file.path.clone()),
+                Way::Dead(_) => noted.unreadable.push(file.path.clone()),
+                Way::Empty | Way::Ours => {}
+            }
+        }
+        noted
     }
 
     /// Counts the changes of the files as far as they were seen.
@@ -100,12 +117,12 @@ impl Reader {
         let known = plan::narrow(&mut lanes, ask, &mut self.files, &mut self.blocks)?;
         // A filter that asks too much was refused before.
         self.decode.begin(Judge::new(&ask.filter).unwrap_or_default(), ask.bytes.min(BATCH_BYTES_MAX));
-        let mut pass = Pass { known, looked_at: 0 };
+        let mut pass = Pass { known, looked_at: 0, dead: 0 };
         while let Some((lane, feed)) = next(&mut lanes, &mut self.files, &mut self.blocks)? {
             let full = batch.entries.len() >= ask.limit || batch.entries.bytes() >= ask.bytes;
             if full
                 || pass.looked_at >= SCAN_ENTRIES_MAX
-                || !self.take(&mut lanes, (lane, feed), ask, &mut pass, &mut batch)
+                || !self.take(&mut lanes, (lane, feed), ask, &mut pass, &mut batch)?
             {
                 batch.more = true;
                 break;
@@ -113,6 +130,9 @@ impl Reader {
         }
         if batch.next.is_none() && !batch.more && ask.until.is_none() {
             batch.next = head;
+        }
+        if head.is_none() {
+            batch.unreadable += pass.dead;
         }
         Ok(batch)
     }
@@ -125,43 +145,66 @@ impl Reader {
         ask: &Ask,
         pass: &mut Pass,
         batch: &mut Batch,
-    ) -> bool {
-        let Feed { file, head, cursor, damaged, .. } = lanes[lane].reading[feed];
+    ) -> Result<bool, Refused> {
+        let Feed { file, next, cursor, damaged, .. } = lanes[lane].reading[feed];
         pass.looked_at += 1;
         let time = cursor.time();
         let in_time = ask.since.is_none_or(|since| time >= since) && ask.until.is_none_or(|until| time < until);
+        if matches!(next, Next::Dead) {
+            // They count when an entry behind them is read: such a place is not to be gone on from.
+            pass.dead += if in_time { damaged } else { 0 };
+            lanes[lane].holes.damaged += damaged;
+            self.advance(lanes, (lane, feed), batch)?;
+            return Ok(true);
+        }
         if in_time {
-            match self.decode.entry(&self.files.list[file], &mut self.blocks, &head, &mut batch.entries) {
+            match self.entry(file, &next, batch) {
                 Read::Taken => {}
                 Read::Unwanted => batch.dropped += 1,
                 Read::Damaged => batch.unreadable += 1,
-                Read::NoRoom => return false,
+                Read::NoRoom => return Ok(false),
             }
         }
+        batch.unreadable += std::mem::take(&mut pass.dead);
         if pass.known == Known::Gone {
             batch.gaps.push(Gap { after: ask.after, before: cursor, lost: None });
             pass.known = Known::Here;
         }
         lanes[lane].holes.pass(&cursor, damaged, batch);
         batch.next = Some(cursor);
-        self.advance(lanes, (lane, feed), batch);
-        self.skip_copies(lanes, &cursor, batch);
-        true
+        self.advance(lanes, (lane, feed), batch)?;
+        self.skip_copies(lanes, &cursor, batch)?;
+        Ok(true)
     }
 
-    fn advance(&mut self, lanes: &mut [Lane], (lane, feed): (usize, usize), batch: &mut Batch) {
-        let lane = &mut lanes[lane];
-        let file = lane.reading[feed].file;
-        if let Err(damaged) = lane.reading[feed].advance(&mut self.files.list[file], &mut self.blocks) {
-            batch.unreadable += damaged;
-            lane.reading.swap_remove(feed);
+    /// Reads the fields of a file's next entry into the batch.
+    fn entry(&mut self, file: usize, next: &Next, batch: &mut Batch) -> Read {
+        let file = &self.files.list[file];
+        match next {
+            Next::Ours(head) => self.decode.entry(file, &mut self.blocks, head, &mut batch.entries),
+            Next::Foreign => match file.foreign.entry() {
+                Some(entry) => self.decode.copy(&entry, &mut batch.entries),
+                None => Read::Damaged,
+            },
+            Next::Dead => Read::Damaged,
         }
     }
 
+    fn advance(&mut self, lanes: &mut [Lane], (lane, feed): (usize, usize), batch: &mut Batch) -> Result<(), Refused> {
+        let lane = &mut lanes[lane];
+        let file = lane.reading[feed].file;
+        if let Some(damaged) = lane.reading[feed].advance(&mut self.files.list[file], &mut self.blocks)? {
+            batch.unreadable += damaged;
+            lane.holes.damaged += damaged;
+            lane.reading.swap_remove(feed);
+        }
+        Ok(())
+    }
+
     /// Other files may hold a copy of the entry just taken: when journald moved it to the disk, or somebody a file.
-    fn skip_copies(&mut self, lanes: &mut [Lane], taken: &Cursor, batch: &mut Batch) {
+    fn skip_copies(&mut self, lanes: &mut [Lane], taken: &Cursor, batch: &mut Batch) -> Result<(), Refused> {
         if lanes.len() == 1 && lanes[0].reading.len() <= 1 {
-            return;
+            return Ok(());
         }
         for lane in 0..lanes.len() {
             let mut feed = 0;
@@ -172,10 +215,11 @@ impl Reader {
                 }
                 let (cursor, damaged, feeds) = (own.cursor, own.damaged, lanes[lane].reading.len());
                 lanes[lane].holes.pass(&cursor, damaged, batch);
-                self.advance(lanes, (lane, feed), batch);
+                self.advance(lanes, (lane, feed), batch)?;
                 feed += usize::from(lanes[lane].reading.len() == feeds);
             }
         }
+        Ok(())
     }
 
     fn machine(&mut self) -> Id128 {
@@ -193,6 +237,8 @@ impl Reader {
 struct Pass {
     known: Known,
     looked_at: u64,
+    /// Entries of files of which nothing can be read, not counted yet.
+    dead: u64,
 }
 
 /// The lane and feed of the entry that comes next.

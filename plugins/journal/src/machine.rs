@@ -22,7 +22,7 @@ pub(crate) fn local() -> Option<Id128> {
 /// say in their headers only where they were written.
 pub(crate) fn of_files(files: &mut Files, blocks: &mut Blocks, decode: &mut Decode) -> Option<Id128> {
     let mut said = None;
-    for file in files.list.iter_mut().filter(|file| file.len() > 0) {
+    for file in files.list.iter_mut().filter(|file| file.has_entries()) {
         if file.reopen().is_err() {
             continue;
         }
@@ -31,6 +31,9 @@ pub(crate) fn of_files(files: &mut Files, blocks: &mut Blocks, decode: &mut Deco
             return Some(header.machine_id);
         }
         said = said.or(Some(header.machine_id));
+        if let Some(machine) = file.foreign.entry().and_then(|entry| entry.machine()) {
+            return Some(machine);
+        }
         let Some((_, first)) = file.readable(blocks, 0, file.len()) else { continue };
         let mut entries = Entries::default();
         decode.begin(Judge::default(), BATCH_BYTES_MAX);

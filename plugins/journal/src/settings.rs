@@ -7,22 +7,26 @@ use std::path::PathBuf;
 /// Where journald keeps journals: over reboots, and until the next one.
 const DEFAULT_PATHS: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
 
-/// Where to look.
+/// What reads files of a newer systemd.
+const JOURNALCTL: &str = "journalctl";
+
+/// Where to look, and with what.
 #[derive(Debug, Clone)]
 pub(crate) struct Paths {
     /// Folders and files.
     pub(crate) list: Vec<PathBuf>,
     /// Only this machine's own folder below them, as `journalctl` without `--merge`.
     pub(crate) local: bool,
+    /// The program that reads what a newer systemd wrote.
+    pub(crate) journalctl: PathBuf,
 }
 
 impl Paths {
     /// These, or where journald keeps its journals.
     pub(crate) fn new(list: Vec<PathBuf>) -> Self {
-        if list.is_empty() {
-            return Self { list: DEFAULT_PATHS.map(PathBuf::from).to_vec(), local: true };
-        }
-        Self { list, local: false }
+        let (local, journalctl) = (list.is_empty(), JOURNALCTL.into());
+        let list = if local { DEFAULT_PATHS.map(PathBuf::from).to_vec() } else { list };
+        Self { list, local, journalctl }
     }
 }
 
@@ -30,6 +34,7 @@ impl Paths {
 #[serde(deny_unknown_fields, default)]
 struct Chosen {
     path: OneOrMany,
+    journalctl: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -52,5 +57,6 @@ pub(crate) fn read(settings: &Settings) -> Result<Paths> {
         OneOrMany::One(path) => vec![path],
         OneOrMany::Many(paths) => paths,
     };
-    Ok(Paths::new(list))
+    let paths = Paths::new(list);
+    Ok(Paths { journalctl: chosen.journalctl.unwrap_or(paths.journalctl.clone()), ..paths })
 }

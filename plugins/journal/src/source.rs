@@ -51,9 +51,21 @@ pub struct Journal {
     shared: Arc<Shared>,
 }
 
+/// Files that are read in another way than they should be, or not at all, as of the last read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Noted {
+    /// Files of a newer systemd, read through its `journalctl`.
+    pub through_journalctl: Vec<PathBuf>,
+    /// Files of which no entry can be read; their entries are counted as unreadable.
+    pub unreadable: Vec<PathBuf>,
+    /// Files we may not read.
+    pub denied: Vec<PathBuf>,
+}
+
 #[derive(Debug)]
 struct Shared {
     reader: Mutex<Reader>,
+    noted: Mutex<Noted>,
     /// Whose turn it is, in the order they came: who waits for it holds no thread.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
@@ -61,7 +73,12 @@ struct Shared {
 impl Journal {
     fn at(paths: Paths) -> Self {
         let reader = Mutex::new(Reader::new(paths));
-        Self { shared: Arc::new(Shared { reader, turn: Arc::default() }) }
+        Self { shared: Arc::new(Shared { reader, noted: Mutex::default(), turn: Arc::default() }) }
+    }
+
+    /// What a person should know of the files. Never waits.
+    pub fn noted(&self) -> Noted {
+        lock(&self.shared.noted).clone()
     }
 
     /// Whether there is any entry now. Reads headers only; blocks.
@@ -76,7 +93,10 @@ impl Journal {
     /// filter asks for too much.
     pub fn read_now(&self, ask: &Ask) -> Result<Batch> {
         Judge::new(&ask.filter)?;
-        lock(&self.shared.reader).read(ask)
+        let mut reader = lock(&self.shared.reader);
+        let batch = reader.read(ask);
+        *lock(&self.shared.noted) = reader.noted();
+        batch
     }
 }
 
@@ -121,8 +141,10 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T> {
     let (shared, turn) = (shared.clone(), shared.turn.clone().lock_owned().await);
     let read = move || {
-        let read = read(&mut lock(&shared.reader));
-        drop(turn);
+        let mut reader = lock(&shared.reader);
+        let read = read(&mut reader);
+        *lock(&shared.noted) = reader.noted();
+        drop((reader, turn));
         read
     };
     tokio::task::spawn_blocking(read)
@@ -131,6 +153,6 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// A read that panicked left nothing half done that the next one would trust.
-fn lock(reader: &Mutex<Reader>) -> MutexGuard<'_, Reader> {
-    reader.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -14,7 +14,7 @@ use crate::{
     },
 };
 use infralogs_core::{
-    entry::{ENTRY_BYTES_MAX, ENTRY_FIELDS_MAX, Entries, FIELD_BYTES_MAX},
+    entry::{ENTRY_BYTES_MAX, ENTRY_FIELDS_MAX, Entries, Entry, FIELD_BYTES_MAX},
     wire::CUT,
 };
 
@@ -91,6 +91,20 @@ impl Decode {
         };
         self.items = items;
         read
+    }
+
+    /// Takes an entry that something else has read.
+    pub(crate) fn copy(&mut self, entry: &Entry<'_>, batch: &mut Entries) -> Read {
+        if !self.judge.passes(entry) {
+            return Read::Unwanted;
+        }
+        let bytes: usize = entry.fields().map(|(name, value)| name.len() + value.len()).sum();
+        if batch.bytes() + bytes > self.bytes_max && !batch.is_empty() {
+            return Read::NoRoom;
+        }
+        entry.fields().for_each(|(name, value)| batch.push_field(name, value));
+        batch.end(entry.cursor);
+        Read::Taken
     }
 
     fn is_wanted(&mut self, file: &JournalFile, blocks: &mut Blocks, items: &[u64]) -> bool {

@@ -1,6 +1,7 @@
 //! Judges entries by their fields as a filter asks, group by group.
 
 use infralogs_core::{
+    entry::Entry,
     error::{Error, Kind, Result},
     plugin::Filter,
 };
@@ -71,6 +72,11 @@ impl Judge {
     /// What an entry's fields must satisfy together.
     pub(crate) fn all(&self) -> u64 {
         u64::MAX.checked_shr(64 - self.groups.len() as u32).unwrap_or(0)
+    }
+
+    /// Whether an entry passes.
+    pub(crate) fn passes(&self, entry: &Entry<'_>) -> bool {
+        self.is_empty() || entry.fields().fold(0, |met, (name, value)| met | self.satisfies(name, value)) == self.all()
     }
 
     /// Which groups a field satisfies, a bit each.

@@ -1,13 +1,14 @@
 //! One journal file: opened only while it is read, known by its inode and file id.
 
 use super::{
+    foreign::Foreign,
     index::Index,
     name::{Name, Writer},
 };
 use crate::format::{
     blocks::{Blocks, Disk},
     header::{HEADER_BYTES, Header, State},
-    object::EntryHead,
+    object::{ENTRY_HEAD_BYTES, EntryHead},
 };
 use std::{
     fs::File,
@@ -35,6 +36,23 @@ pub(crate) struct JournalFile {
     length_bytes: u64,
     /// Something was not yet what it should be: look at it again although the header is the same.
     pub(crate) retry: bool,
+    /// Reads it if a newer systemd wrote it.
+    pub(crate) foreign: Foreign,
+    /// Entries were found that can be read.
+    alive: bool,
+}
+
+/// How the entries of a file are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// There are none (yet).
+    Empty,
+    /// By what stands here.
+    Ours,
+    /// By the `journalctl` of the systemd that wrote it.
+    Journalctl,
+    /// There are so many, and none of them can be read.
+    Dead(u64),
 }
 
 /// The numbers given out so far.
@@ -58,8 +76,9 @@ pub(crate) enum Refused {
 impl JournalFile {
     pub(crate) fn new(path: PathBuf, name: Name, inode: Inode) -> Self {
         let index = Index::default();
-        let (header, disk) = (None, None);
-        Self { path, name, inode, key: 0, header, index, disk, version: 0, length_bytes: 0, retry: false }
+        let (header, disk, foreign) = (None, None, Foreign::default());
+        let (version, length_bytes, retry, alive) = Default::default();
+        Self { path, name, inode, key: 0, header, index, disk, version, length_bytes, retry, foreign, alive }
     }
 
     /// Whether something may be added to it.
@@ -106,8 +125,9 @@ impl JournalFile {
         self.header = header;
         self.length_bytes = length_bytes;
         let disk = Disk { file, version: self.version };
-        if self.is_unknown() && !same {
-            tracing::warn!(file = %self.path.display(), "a newer systemd wrote this file; its entries can't be read");
+        self.alive &= same && !cut;
+        if !same {
+            self.foreign = Foreign::default();
         }
         if let Some(header) = self.header.filter(|header| header.unknown_flags == 0) {
             let known = self.index.is_salvaged();
@@ -118,11 +138,42 @@ impl JournalFile {
             }
         }
         self.disk = Some(disk);
+        self.alive = self.alive || self.readable(blocks, 0, self.len()).is_some();
+        // Its first entry may be half written.
+        self.retry = !self.alive && self.len() > 0 && self.may_be_unfinished() && !self.index.is_salvaged();
+        if let (Way::Dead(entries), false) = (self.way(), self.is_foreign()) {
+            tracing::warn!(file = %self.path.display(), entries, "nothing of this journal file can be read");
+        }
         Ok(true)
     }
 
-    /// Whether a newer systemd wrote it: none of its entries can be read here.
-    pub(crate) fn is_unknown(&self) -> bool {
+    /// How its entries are read.
+    pub(crate) fn way(&self) -> Way {
+        if self.alive {
+            return Way::Ours;
+        }
+        let entries = self.len().max(self.said());
+        match self.foreign.failure() {
+            _ if entries == 0 => Way::Empty,
+            None if self.is_foreign() => Way::Journalctl,
+            Some(_) => Way::Dead(entries),
+            None if self.may_be_unfinished() => Way::Empty,
+            None => Way::Dead(entries),
+        }
+    }
+
+    /// How many entries its header speaks of; however damaged it is, there are not more than there is room for.
+    fn said(&self) -> u64 {
+        self.header.map_or(0, |header| header.n_entries.min(self.length_bytes / ENTRY_HEAD_BYTES as u64))
+    }
+
+    /// Whether there are entries in it, readable or not.
+    pub(crate) fn has_entries(&self) -> bool {
+        self.len().max(self.said()) > 0
+    }
+
+    /// Whether a newer systemd wrote it, in a form that is not known here.
+    pub(crate) fn is_foreign(&self) -> bool {
         self.header.is_some_and(|header| header.unknown_flags != 0)
     }
 
@@ -151,6 +202,7 @@ impl JournalFile {
     /// Closes it: an open file keeps its room on the disk after journald removed it.
     pub(crate) fn close(&mut self) {
         self.disk = None;
+        self.foreign.stop();
     }
 
     /// How many entries it has, readable or not.

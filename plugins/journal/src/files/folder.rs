@@ -81,11 +81,31 @@ impl Files {
         if self.list.is_empty() && !self.denied.is_empty() {
             return Err(denied(&self.denied[0]));
         }
+        self.try_foreign()
+    }
+
+    /// Finds out which files of a newer systemd can be read through `journalctl`.
+    fn try_foreign(&mut self) -> Result<()> {
+        for file in self.list.iter_mut().filter(|file| file.is_foreign()) {
+            if !file.has_entries() || !file.foreign.try_out(&self.paths.journalctl, &file.path) {
+                continue;
+            }
+            self.changes += 1;
+            let path = file.path.display();
+            match file.foreign.failure() {
+                None => tracing::warn!(file = %path, "a newer systemd wrote this file: it is read through journalctl"),
+                Some(why) => {
+                    tracing::warn!(file = %path, why, "a newer systemd wrote this file, and journalctl can't read it");
+                }
+            }
+        }
         // What the system writes must not be passed over in silence.
-        match self.list.iter().find(|file| file.is_unknown() && file.is_system()) {
-            Some(file) => Err(Error::unavailable("a newer systemd wrote the journal, in a form unknown here")
+        let lost = self.list.iter().filter(|file| file.is_system());
+        match lost.into_iter().find_map(|file| Some((file, file.foreign.failure()?))) {
+            Some((file, why)) => Err(Error::unavailable("a newer systemd wrote the journal, in a form unknown here")
                 .at(file.path.display().to_string())
-                .help("update infralogs, or poll a source `exec` that runs journalctl until then")),
+                .because(format!("journalctl can't read it either: {why}"))
+                .help("update infralogs, or give it the `journalctl` of the systemd that writes this journal")),
             None => Ok(()),
         }
     }

@@ -1,7 +1,7 @@
 //! A file's header: its ids, its flags and where its arrays begin.
 
 use super::{id_at, u32_at, u64_at};
-use infralogs_core::id::Id128;
+use infralogs_core::{cursor::Cursor, id::Id128};
 
 /// The most bytes of a header that we read; later fields of newer systemds are not needed.
 pub(crate) const HEADER_BYTES: usize = 272;
@@ -45,6 +45,8 @@ pub(crate) struct Header {
     pub(crate) entry_array: u64,
     pub(crate) head_realtime: u64,
     pub(crate) tail_realtime: u64,
+    tail_boot: Id128,
+    tail_monotonic: u64,
 }
 
 impl Header {
@@ -80,6 +82,20 @@ impl Header {
             entry_array: u64_at(bytes, 176)?,
             head_realtime: u64_at(bytes, 184)?,
             tail_realtime: u64_at(bytes, 192)?,
+            tail_boot: id_at(bytes, 56)?,
+            tail_monotonic: u64_at(bytes, 200)?,
         })
+    }
+
+    /// Where the file's last entry stands, if the header tells the truth. (Only its hash is not there.)
+    pub(crate) fn tail(&self) -> Cursor {
+        Cursor {
+            seqnum_id: self.seqnum_id,
+            seqnum: self.tail_seqnum,
+            boot: self.tail_boot,
+            monotonic: self.tail_monotonic,
+            realtime: self.tail_realtime,
+            xor_hash: 0,
+        }
     }
 }

@@ -6,18 +6,21 @@ use infralogs_core::{
 };
 
 /// Watches one counter.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Holes {
     /// The oldest number still kept: what came before is lost.
     pub(crate) oldest: u64,
     /// The last entry that was passed.
     pub(crate) last: Option<Cursor>,
+    /// So many of the numbers that come next are damaged entries, and counted as such already or elsewhere.
+    pub(crate) damaged: u64,
 }
 
 impl Holes {
     /// Notes in the batch what is missing before `entry`, `damaged` of which were seen.
     pub(crate) fn pass(&mut self, entry: &Cursor, damaged: u64, batch: &mut Batch) {
         batch.unreadable += damaged;
+        let damaged = damaged + std::mem::take(&mut self.damaged);
         let Some(last) = self.last.replace(*entry) else { return };
         let missing_from = last.seqnum + 1;
         if entry.seqnum <= missing_from {

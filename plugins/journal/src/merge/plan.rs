@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     files::{
-        file::{JournalFile, Refused},
+        file::{JournalFile, Refused, Way},
         folder::Files,
         name::Writer,
         seek::Seek,
@@ -20,15 +20,22 @@ use std::cmp::Ordering;
 /// Sorts the files into lanes. Files without entries are left out.
 pub(crate) fn lanes(files: &mut Files, blocks: &mut Blocks) -> Result<Vec<Lane>, Refused> {
     let mut lanes = Vec::<Lane>::new();
-    for (number, file) in files.list.iter().enumerate().filter(|(_, file)| file.len() > 0) {
-        let Some(header) = &file.header else { continue };
-        let part = Part { file: number, from: 0, to: file.len(), seqnum: header.head_seqnum };
+    for (number, file) in files.list.iter_mut().enumerate() {
+        // What an attempt before this one began is void.
+        file.foreign.stop();
+        let (Some(header), way) = (&file.header, file.way()) else { continue };
+        let to = match way {
+            Way::Empty => continue,
+            Way::Ours => file.len(),
+            Way::Journalctl | Way::Dead(_) => 1,
+        };
+        let part = Part { file: number, from: 0, to, seqnum: header.head_seqnum };
         let at = lanes.iter().position(|lane| lane.seqnum_id == header.seqnum_id).unwrap_or_else(|| {
             lanes.push(Lane {
                 seqnum_id: header.seqnum_id,
                 age: Age::Closed(0),
                 folder: None,
-                holes: Holes { oldest: 0, last: None },
+                holes: Holes::default(),
                 waiting: Vec::new(),
                 reading: Vec::new(),
             });
@@ -89,7 +96,11 @@ fn last_of(lane: &Lane, files: &mut Files, blocks: &mut Blocks) -> Result<Option
     parts.sort_by_key(|part| files.list[part.file].header.map_or(0, |header| header.tail_seqnum));
     for part in parts.iter().rev() {
         let file = &mut files.list[part.file];
-        file.reopen()?;
+        match file.way() {
+            Way::Empty | Way::Dead(_) => continue,
+            Way::Journalctl => return Ok(file.header.as_ref().map(Header::tail)),
+            Way::Ours => file.reopen()?,
+        }
         if let Some((_, head)) = file.readable_before(blocks, file.len()) {
             return Ok(file.header.as_ref().map(|header| head.cursor(header)));
         }
@@ -181,6 +192,14 @@ fn start_behind(
     let file = &mut files.list[part.file];
     let Some(header) = file.header else { return Ok(false) };
     let own = header.seqnum_id == after.seqnum_id;
+    match file.way() {
+        Way::Ours => {}
+        Way::Journalctl => return start_foreign(part, after, ages, file),
+        Way::Empty | Way::Dead(_) => {
+            part.from = u64::from(compare(&header.tail(), after, ages) != Ordering::Greater);
+            return Ok(false);
+        }
+    }
     if own && header.tail_seqnum < after.seqnum && !file.index.is_salvaged() {
         part.from = part.to;
         return Ok(false);
@@ -199,6 +218,38 @@ fn start_behind(
         }
     };
     Ok(skip_passed(part, after, own, &header, &files.list[part.file], blocks))
+}
+
+/// The same through `journalctl`, which is started only if the place is within the file.
+fn start_foreign(
+    part: &mut Part,
+    after: &Cursor,
+    ages: Option<(Age, Age)>,
+    file: &mut JournalFile,
+) -> Result<bool, Refused> {
+    let is_behind = |cursor: &Cursor| compare(cursor, after, ages) == Ordering::Greater;
+    let last = file.header.as_ref().map(Header::tail);
+    if !last.as_ref().is_some_and(is_behind) {
+        part.from = part.to;
+        return Ok(false);
+    }
+    if file.foreign.first.as_ref().is_some_and(is_behind) {
+        return Ok(false);
+    }
+    // Where the wall clock was set back it finds no place.
+    let seek = ages.is_none_or(|(age, own)| age == own);
+    file.foreign.start(seek.then_some(*after)).map_err(Refused::Failed)?;
+    let mut copy = false;
+    while let Some(cursor) = file.foreign.entry().map(|entry| entry.cursor)
+        && !is_behind(&cursor)
+    {
+        copy |= compare(&cursor, after, None) == Ordering::Equal;
+        if !file.foreign.advance().map_err(Refused::Failed)? {
+            part.from = part.to;
+            break;
+        }
+    }
+    Ok(copy)
 }
 
 /// Drops what stands at the beginning and is not behind the cursor after all: the cursor's own entry, if it *is*
@@ -236,6 +287,10 @@ fn within(part: &mut Part, ask: &Ask, files: &mut Files, blocks: &mut Blocks) ->
         return Ok(());
     }
     let file = &mut files.list[part.file];
+    if file.way() != Way::Ours {
+        // Each entry is looked at.
+        return Ok(());
+    }
     file.reopen()?;
     let mut seek = Seek { file, blocks };
     if let Some(since) = ask.since {
