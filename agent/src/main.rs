@@ -1,5 +1,7 @@
 //! `infralogs-agent`: serves this machine's journal to whoever has the token.
 
+mod check;
+
 use clap::{CommandFactory, Parser, Subcommand};
 use infralogs_agent::{Agent, disk::Disk};
 use infralogs_core::{Error, Kind, Result, script::Scripts};
@@ -36,6 +38,9 @@ struct Typed {
     /// PEM authorities: only clients with a certificate of theirs are served (mTLS)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     client_ca: Option<PathBuf>,
+    /// Looks at all this, says what is wrong and how to mend it, and ends
+    #[arg(long)]
+    check: bool,
     #[command(subcommand)]
     instead: Option<Instead>,
 }
@@ -89,6 +94,9 @@ async fn run(typed: Typed) -> Result<()> {
             let cannot = |error| Error::failed("cannot print the manual").because(error);
             return page.render(&mut std::io::stdout()).map_err(cannot);
         }
+    }
+    if typed.check {
+        return check::run(&typed).await;
     }
     let tokens = Tokens::from_file(typed.token_file.unwrap_or_default())?;
     let journal = infralogs_journal::open(typed.journal.as_slice())?;

@@ -45,6 +45,9 @@ class Units(unittest.TestCase):
                 self.assertIn(line, text)
         for unit in UNITS[1:]:
             self.assertIn("ExecStartPre=/usr/bin/infralogs check --config", (SYSTEMD / unit).read_text())
+        # The agent is checked with the very arguments it is started with.
+        lines = dict(line.split("=", 1) for line in (SYSTEMD / UNITS[0]).read_text().splitlines() if "infralogs-agent --" in line)
+        self.assertEqual(lines["ExecStartPre"].replace(" --check", ""), lines["ExecStart"])
 
     def test_users_and_folders_are_made(self):
         with tempfile.TemporaryDirectory() as folder:
