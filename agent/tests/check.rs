@@ -1,7 +1,6 @@
 //! `--check` as an operator meets it: what is fine, what is wrong, and what to do.
 
 #[path = "../../plugins/journal/tests/parts/mod.rs"]
-#[allow(dead_code, reason = "each test file uses the parts it needs")]
 mod parts;
 
 use std::{path::Path, process::Command};

@@ -12,7 +12,7 @@ use hyper::{
 };
 pub(crate) use request::{AMBIGUOUS, Refused};
 use response::Outgoing;
-use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc};
 use tide::StatusCode;
 
 /// What all connections of one server share.
@@ -25,8 +25,8 @@ pub(crate) struct Edge<S> {
 /// What is known of one connection.
 #[derive(Clone)]
 pub(crate) struct Peer {
-    pub address: SocketAddr,
-    pub local: SocketAddr,
+    /// Written once, as every request carries it.
+    pub address: Arc<str>,
     pub tls: bool,
 }
 

@@ -101,8 +101,7 @@ pub(super) fn convert(
         let value = HeaderValue::from_bytes(value.as_bytes().to_vec()).map_err(|_| BAD_HEADER)?;
         asked.append_header(name, value);
     }
-    asked.set_peer_addr(Some(peer.address));
-    asked.set_local_addr(Some(peer.local));
+    asked.set_peer_addr(Some(&*peer.address));
     asked.ext_mut().insert(stop.clone());
     let watch = Watch::default();
     if !incoming.is_end_stream() {

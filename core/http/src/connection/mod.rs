@@ -46,8 +46,8 @@ where
     S: Clone + Send + Sync + 'static,
 {
     let _open = COUNTS.open();
-    let (Ok(local), Ok(())) = (stream.local_addr(), stream.set_nodelay(true)) else { return };
-    let peer = Peer { address, local, tls: tls.is_some() };
+    let Ok(()) = stream.set_nodelay(true) else { return };
+    let peer = Peer { address: address.to_string().into(), tls: tls.is_some() };
     let Some(tls) = tls else { return one::serve(stream, edge, peer).await };
     let mut stop = edge.stop.clone();
     let handshake = timeout(edge.limits.handshake_time(), TlsAcceptor::from(tls.current()).accept(stream));
