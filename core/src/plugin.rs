@@ -199,6 +199,35 @@ pub struct Moment {
 /// Takes a piece of an answer; false if that is enough.
 pub type Take<'a> = dyn FnMut(Rows) -> Result<bool> + 'a;
 
+/// How one process of ours does, for the dashboard of our own health. Nothing secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Process {
+    /// When it said so.
+    pub at: Time,
+    /// The machine it runs on, and which one it is there.
+    pub host: String,
+    /// Which program: `collector`.
+    pub process: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Its version.
+    pub version: String,
+    /// The generation of the scripts it runs.
+    pub scripts: String,
+    /// The edit it refused, if one stands.
+    pub rejected: Option<String>,
+    /// Where its credentials come from.
+    pub credentials: Option<String>,
+    /// How long ago they were issued, in microseconds.
+    pub age_us: Option<i64>,
+    /// How long they last, in microseconds.
+    pub left_us: Option<i64>,
+    /// What is wrong with them.
+    pub problem: Option<String>,
+    /// What the store takes, in bytes; by how much that grew in a day; what it comes to in 30 days.
+    pub bytes: [Option<i64>; 3],
+}
+
 /// What became of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Committed {
@@ -247,6 +276,14 @@ pub trait Store: Send + Sync {
     /// Writes a moment to be drawn over charts, a row of `deploys`.
     fn mark(&self, _mark: &Moment) -> Result<()> {
         Err(Error::invalid(format!("{} keeps no marks", self.name())))
+    }
+    /// Writes how a process of ours does, a row of `processes`.
+    fn present(&self, _process: &Process) -> Result<()> {
+        Ok(())
+    }
+    /// What everything stored takes, in bytes, if that can be said.
+    fn bytes(&self) -> Result<Option<u64>> {
+        Ok(None)
     }
     /// Answers a query about a table known by its definition (see [`crate::tables`] for built-in ones).
     fn query(&self, query: &Query, table: &TableDef, frame: &Frame) -> Result<Rows>;

@@ -95,14 +95,38 @@ pub static DEPLOYS: LazyLock<Arc<TableDef>> = LazyLock::new(|| {
     )
 });
 
+/// One row a minute and process of ours: what it runs and how it does. `growth_bytes` is a day's, `forecast_bytes` what
+/// the store takes in 30 days if that goes on.
+pub static PROCESSES: LazyLock<Arc<TableDef>> = LazyLock::new(|| {
+    table(
+        "processes",
+        &[
+            ("time", ColumnType::Time),
+            ("host", ColumnType::Text),
+            ("process", ColumnType::Text),
+            ("pid", ColumnType::Int),
+            ("version", ColumnType::Text),
+            ("scripts", ColumnType::Text),
+            ("rejected", ColumnType::Text),
+            ("credentials", ColumnType::Text),
+            ("credentials_age", ColumnType::Duration),
+            ("credentials_left", ColumnType::Duration),
+            ("problem", ColumnType::Text),
+            ("store_bytes", ColumnType::Bytes),
+            ("growth_bytes", ColumnType::Bytes),
+            ("forecast_bytes", ColumnType::Bytes),
+        ],
+    )
+});
+
 /// A built-in table by name.
 pub fn built_in(name: &str) -> Option<&'static Arc<TableDef>> {
     all().into_iter().find(|table| table.name == name)
 }
 
 /// All built-in tables; their names are reserved.
-pub fn all() -> [&'static Arc<TableDef>; 5] {
-    [&LOGS, &AGENTS, &GAPS, &QUARANTINE, &DEPLOYS]
+pub fn all() -> [&'static Arc<TableDef>; 6] {
+    [&LOGS, &AGENTS, &GAPS, &QUARANTINE, &DEPLOYS, &PROCESSES]
 }
 
 /// Names of tables that stores keep for themselves; a script can't use them.

@@ -9,6 +9,7 @@ mod ops;
 mod output;
 mod place;
 mod plugins;
+mod presence;
 mod scripts;
 mod secrets;
 mod sketch;

@@ -42,6 +42,8 @@ pub struct Standing {
     pub entered: bool,
     /// How often credentials were replaced.
     pub replaced: u64,
+    /// When those in use were issued.
+    pub since: Option<Instant>,
     /// When those in use end, if they do.
     pub ends: Option<Instant>,
     /// What is wrong at present.
@@ -175,6 +177,7 @@ impl Work {
         loop {
             match self.fresh().await {
                 Ok(live) => {
+                    self.told.send_modify(|now| now.since = Some(live.since));
                     if let Some(old) = self.live.replace(live) {
                         self.retire(old);
                         self.told.send_modify(|now| now.replaced += 1);

@@ -1,7 +1,13 @@
 //! Leases, what is known of targets, and retention.
 
 use super::{Opened, batch};
-use crate::{plugin::LOGS, table::TableDef, tables, time::Time, value::Value};
+use crate::{
+    plugin::{LOGS, Process},
+    table::TableDef,
+    tables,
+    time::Time,
+    value::Value,
+};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -87,4 +93,32 @@ pub fn agents_and_retention(opened: &Opened) {
     assert_eq!(store.retain(std::slice::from_ref(&logs), now).expect("retain"), 10);
     assert_eq!(batch::seqnums(store), (11..16).collect::<Vec<i64>>());
     assert_eq!(store.retain(&[logs], now).expect("retain"), 0);
+}
+
+/// How processes of ours do is kept row by row, and how large the store is can be said.
+pub fn processes(opened: &Opened) {
+    let store = &*opened.store;
+    store.migrate().expect("migrated");
+    let first = Process {
+        at: Time(1_790_000_000_000_000),
+        host: "pod-1".into(),
+        process: "collector".into(),
+        pid: 7,
+        version: "0.1.0".into(),
+        scripts: "abc".into(),
+        bytes: [Some(1 << 40), None, None],
+        ..Process::default()
+    };
+    let second = Process { rejected: Some("it's wrong".into()), age_us: Some(5), left_us: Some(9), ..first.clone() };
+    store.present(&first).expect("stored");
+    store.present(&Process { at: first.at.plus(Duration::from_secs(60)), ..second }).expect("stored");
+    let rows = batch::all(store, &tables::PROCESSES);
+    let cells = |name: &str| {
+        let column = rows.column(name).expect("a column");
+        (0..rows.len()).map(|row| column.get(row).into_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(cells("credentials_left"), [Value::Int(9), Value::Missing], "newest first");
+    assert_eq!(cells("rejected"), [Value::Text("it's wrong".into()), Value::Missing]);
+    assert_eq!(cells("store_bytes"), [Value::Int(1 << 40), Value::Int(1 << 40)]);
+    assert!(store.bytes().expect("asked").is_some_and(|bytes| bytes > 1_000), "the tables take some room");
 }

@@ -11,7 +11,7 @@ use infralogs_core::{
     cursor::Cursor,
     error::Result,
     inventory::Target,
-    plugin::{Commit, Committed, LOGS, Moment},
+    plugin::{Commit, Committed, LOGS, Moment, Process},
     sql::write::{self, Sheet},
     time::Time,
 };
@@ -178,4 +178,29 @@ pub(crate) fn mark(session: &mut Session, mark: &Moment) -> Result<()> {
     let sql = "INSERT INTO deploys (time, host, version, note) VALUES (?, ?, ?, ?)";
     let row = (mark.at.0, &mark.host, &mark.version, &mark.note);
     session.conn.exec_drop(sql, row).map_err(failed("storing a mark"))
+}
+
+/// Stores how a process of ours does.
+pub(crate) fn present(session: &mut Session, own: &Process) -> Result<()> {
+    let [bytes, growth, forecast] = own.bytes;
+    let sql = "INSERT INTO processes (time, host, process, pid, version, scripts, rejected, credentials, \
+               credentials_age, credentials_left, problem, store_bytes, growth_bytes, forecast_bytes) \
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let row: Vec<mysql::Value> = vec![
+        own.at.0.into(),
+        (&own.host).into(),
+        (&own.process).into(),
+        own.pid.into(),
+        (&own.version).into(),
+        (&own.scripts).into(),
+        (&own.rejected).into(),
+        (&own.credentials).into(),
+        own.age_us.into(),
+        own.left_us.into(),
+        (&own.problem).into(),
+        bytes.into(),
+        growth.into(),
+        forecast.into(),
+    ];
+    session.conn.exec_drop(sql, row).map_err(failed("storing how this process does"))
 }

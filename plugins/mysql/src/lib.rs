@@ -22,7 +22,7 @@ use infralogs_core::{
     error::{Error, Result},
     id::Id128,
     inventory::Target,
-    plugin::{Build, Commit, Committed, Explained, Holder, Moment, Plugin, Settings, Store, Stream, Take},
+    plugin::{Build, Commit, Committed, Explained, Holder, Moment, Plugin, Process, Settings, Store, Stream, Take},
     query::{Frame, Query},
     sql::{self, Dialect, kept::Cube, retention::Keep},
     table::{Rows, TableDef},
@@ -140,6 +140,14 @@ impl Store for Mysql {
 
     fn mark(&self, mark: &Moment) -> Result<()> {
         self.pool.with(|session| commit::mark(session, mark))
+    }
+
+    fn present(&self, process: &Process) -> Result<()> {
+        self.pool.with(|session| commit::present(session, process))
+    }
+
+    fn bytes(&self) -> Result<Option<u64>> {
+        self.pool.with(reads::bytes)
     }
 
     fn query(&self, query: &Query, table: &TableDef, frame: &Frame) -> Result<Rows> {

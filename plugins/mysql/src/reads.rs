@@ -131,3 +131,11 @@ pub(crate) fn wait_for(session: &mut Session, position: &str, wait: Duration) ->
         session.conn.exec_first(sql, params).map_err(failed("waiting for the replica"))?;
     Ok(reached.flatten() == Some(0))
 }
+
+/// What all tables take, as the server counts (MySQL 8 by default counts once a day).
+pub(crate) fn bytes(session: &mut Session) -> Result<Option<u64>> {
+    let sql = "SELECT CAST(SUM(data_length + index_length) AS UNSIGNED) FROM information_schema.tables \
+               WHERE table_schema = DATABASE()";
+    let bytes: Option<Option<u64>> = session.conn.query_first(sql).map_err(failed("asking how large the store is"))?;
+    Ok(bytes.flatten())
+}

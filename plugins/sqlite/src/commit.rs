@@ -5,7 +5,7 @@ use infralogs_core::{
     cursor::Cursor,
     error::Result,
     inventory::Target,
-    plugin::{Commit, Committed, LOGS},
+    plugin::{Commit, Committed, LOGS, Process},
     sql::{
         Dialect,
         write::{self, Sheet},
@@ -240,4 +240,29 @@ impl ToSql for Bound<'_> {
             Value::Text(t) => ValueRef::Text(t.as_bytes()),
         }))
     }
+}
+
+/// Stores how a process of ours does.
+pub(crate) fn present(db: &mut Connection, own: &Process) -> Result<()> {
+    let [bytes, growth, forecast] = own.bytes;
+    let sql = "INSERT INTO processes (time, host, process, pid, version, scripts, rejected, credentials, \
+               credentials_age, credentials_left, problem, store_bytes, growth_bytes, forecast_bytes) \
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let row = params![
+        own.at.0,
+        own.host,
+        own.process,
+        own.pid,
+        own.version,
+        own.scripts,
+        own.rejected,
+        own.credentials,
+        own.age_us,
+        own.left_us,
+        own.problem,
+        bytes,
+        growth,
+        forecast,
+    ];
+    db.execute(sql, row).map(|_| ()).map_err(failed("storing how this process does"))
 }

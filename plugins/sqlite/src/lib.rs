@@ -15,7 +15,7 @@ use infralogs_core::{
     error::{Error, Result},
     id::Id128,
     inventory::Target,
-    plugin::{Build, Commit, Committed, Explained, Moment, Plugin, Settings, Store, Stream, Take},
+    plugin::{Build, Commit, Committed, Explained, Moment, Plugin, Process, Settings, Store, Stream, Take},
     query::{Frame, Query},
     sql::{self, Dialect, kept::Cube, retention::Keep},
     table::{Rows, TableDef},
@@ -148,6 +148,19 @@ impl Store for Sqlite {
                 .map(|_| ())
                 .map_err(failed("storing a mark"))
         })
+    }
+
+    fn present(&self, process: &Process) -> Result<()> {
+        self.connections.write(|db| commit::present(db, process))
+    }
+
+    fn bytes(&self) -> Result<Option<u64>> {
+        let file = |suffix: &str| {
+            let mut path = self.connections.path().as_os_str().to_owned();
+            path.push(suffix);
+            std::fs::metadata(path).map_or(0, |file| file.len())
+        };
+        Ok(Some(file("") + file("-wal")))
     }
 
     fn query(&self, query: &Query, table: &TableDef, frame: &Frame) -> Result<Rows> {

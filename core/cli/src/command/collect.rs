@@ -2,7 +2,9 @@
 
 use crate::{
     configured::Configured,
-    connect, scripts,
+    connect,
+    presence::Presence,
+    scripts,
     secrets::{Keys, READY_MAX},
     stop,
 };
@@ -56,7 +58,8 @@ impl Args {
         let first = scripts.current();
         let (schedules, parsers) = (first.schedules.len(), first.parsers.len());
         tracing::info!(schedules, parsers, scripts = %first.hash, "collecting into {}", store.name());
-        scripts::follow(&scripts, Some(store));
+        scripts::follow(&scripts, Some(store.clone()));
+        Presence { process: "collector", store, scripts: scripts.clone(), credentials: keys.watches() }.tell();
         let listen = self.listen.as_deref();
         let ops = crate::ops::serve(listen, &scripts, &collector.status, keys.watches(), stop.clone()).await?;
         // A poll before the first credentials could only fail; what is wrong with them is said where they are kept.

@@ -1,6 +1,6 @@
 //! `infralogs serve`: the dashboards of a store, read from the replica where there is one.
 
-use crate::{configured::Configured, connect, scripts, secrets::Keys, stop};
+use crate::{configured::Configured, connect, presence::Presence, scripts, secrets::Keys, stop};
 use infralogs_core::Result;
 use infralogs_dashboards::{Access, Preview};
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
@@ -43,6 +43,11 @@ impl Args {
         let stop = stop::on_signal()?;
         let keys = keys.keep(&[(chosen, &store)])?;
         scripts::follow(&scripts, None);
+        // A replica takes no rows: there it is told at /health and over the page.
+        if config.read.is_none() {
+            let (own, kept) = (scripts.clone(), store.clone());
+            Presence { process: "dashboard", store: kept, scripts: own, credentials: keys.watches() }.tell();
+        }
         tracing::info!("dashboards of {} on http://{}", store.name(), connect::address(&listener));
         let served = connect::dashboards(scripts, store, access, keys.watches(), listener, stop).await;
         keys.end().await;

@@ -1,6 +1,6 @@
 //! `infralogs up`: the whole line on one machine, in one process, over loopback HTTP.
 
-use crate::{connect, local, scripts, stop};
+use crate::{connect, local, presence::Presence, scripts, stop};
 use infralogs_core::{
     Result,
     collect::{Collector, Inventories, Status},
@@ -67,6 +67,8 @@ impl Args {
             status,
         };
         scripts::follow(&scripts, Some(store.clone()));
+        let (own, kept) = (scripts.clone(), store.clone());
+        Presence { process: "up", store: kept, scripts: own, credentials: Vec::new() }.tell();
         banner(&fleet.about, &scripts, &store.name(), &address);
         let collecting = collector.run(stop.clone());
         let serving = connect::dashboards(scripts.clone(), store, Access::open(), Vec::new(), listener, stop);
