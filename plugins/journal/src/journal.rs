@@ -94,6 +94,7 @@ impl Reader {
         for attempt in 0..ATTEMPTS_MAX {
             self.files.refresh(&mut self.blocks, attempt > 0)?;
             match self.attempt(ask) {
+                Ok(_) if self.files.list.iter().any(JournalFile::is_removed) => {}
                 // What seems to be missing may just have been renamed while the folder was listed: look again.
                 Ok(batch) if is_whole(&batch) || !self.files.has_others(&mut self.blocks)? => return Ok(batch),
                 Ok(_) => {}

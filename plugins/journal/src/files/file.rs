@@ -40,6 +40,8 @@ pub(crate) struct JournalFile {
     pub(crate) foreign: Foreign,
     /// Entries were found that can be read.
     alive: bool,
+    /// It goes by another name than before. It may be another file that got the inode of one removed.
+    pub(crate) renamed: bool,
 }
 
 /// How the entries of a file are read.
@@ -77,12 +79,17 @@ impl JournalFile {
     pub(crate) fn new(path: PathBuf, name: Name, inode: Inode) -> Self {
         let index = Index::default();
         let (header, disk, foreign) = (None, None, Foreign::default());
-        let (version, length_bytes, retry, alive) = Default::default();
-        Self { path, name, inode, key: 0, header, index, disk, version, length_bytes, retry, foreign, alive }
+        let (version, length_bytes, retry, alive, renamed) = Default::default();
+        Self { path, name, inode, key: 0, header, index, disk, version, length_bytes, retry, foreign, alive, renamed }
+    }
+
+    /// Whether it may say something else than when it was last looked at.
+    pub(crate) fn may_differ(&self) -> bool {
+        self.header.is_none() || self.renamed || self.may_grow()
     }
 
     /// Whether something may be added to it.
-    pub(crate) fn may_grow(&self) -> bool {
+    fn may_grow(&self) -> bool {
         !self.name.given_up && self.header.is_none_or(|header| header.state != State::Archived)
     }
 
@@ -106,6 +113,7 @@ impl JournalFile {
             }
         };
         let header = read_header(&file).map_err(Refused::Failed)?;
+        self.renamed = false;
         if header == self.header && length_bytes == self.length_bytes && !self.retry {
             self.disk = Some(Disk { file, version: self.version });
             return Ok(false);
@@ -203,6 +211,13 @@ impl JournalFile {
     pub(crate) fn close(&mut self) {
         self.disk = None;
         self.foreign.stop();
+    }
+
+    /// Whether it was removed while it was open. journald then empties it, so what was read of it may be nothing but
+    /// zeros.
+    pub(crate) fn is_removed(&self) -> bool {
+        let meta = self.disk.as_ref().map(|disk| disk.file.metadata());
+        meta.is_some_and(|meta| meta.is_ok_and(|meta| meta.nlink() == 0))
     }
 
     /// How many entries it has, readable or not.

@@ -145,7 +145,7 @@ impl Files {
     fn refresh_each(&mut self, blocks: &mut Blocks) -> bool {
         let mut at = 0;
         while let Some(file) = self.list.get_mut(at) {
-            if file.header.is_some() && !file.may_grow() {
+            if !file.may_differ() {
                 at += 1;
                 continue;
             }
@@ -187,6 +187,7 @@ impl Files {
         self.denied = found.denied;
         self.list.retain_mut(|file| match found.files.remove(&file.inode) {
             Some((path, name)) => {
+                file.renamed |= file.path != path;
                 (file.path, file.name) = (path, name);
                 true
             }

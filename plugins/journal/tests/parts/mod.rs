@@ -1,5 +1,6 @@
 //! Real journal files for tests: made-up entries that systemd-journal-remote writes and journalctl reads back.
 #![allow(dead_code, reason = "every test uses some of it")]
+#![allow(clippy::unwrap_used)]
 
 use infralogs_core::{
     cursor::Cursor,
@@ -14,6 +15,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+pub mod journald;
 pub mod text;
 
 /// Writes export text into a journal file as this environment has it.
