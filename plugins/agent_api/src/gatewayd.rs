@@ -97,13 +97,27 @@ impl Gatewayd {
         }
     }
 
-    /// Takes what is behind the cursor into the batch, and counts what is missing before it.
+    /// Takes what is behind the cursor into the batch, and counts what is missing before and among it.
     async fn take(&self, found: &Entries, ask: &Ask, token: Option<&str>, batch: &mut Batch) -> Result<()> {
         let is_there = found.iter().next().is_some_and(|first| Some(first.cursor) == ask.after);
-        let mut last = ask.after;
+        let (mut last, mut oldest) = (ask.after, None);
+        let is_gone = |last: Cursor| !is_there && Some(last) == ask.after;
         for entry in found.iter().filter(|entry| !passed(ask, &entry.cursor)) {
-            self.holes(last, &entry.cursor, (is_there || last != ask.after, token), batch).await?;
-            (last, batch.next) = (Some(entry.cursor), Some(entry.cursor));
+            let next = entry.cursor;
+            match last.replace(next) {
+                Some(last) if last.seqnum_id == next.seqnum_id && last.seqnum + 1 < next.seqnum => {
+                    if oldest.is_none() {
+                        oldest = self.range(":0:1", 1, token).await?.0.last_cursor();
+                    }
+                    hole((last, is_gone(last)), next, oldest, batch);
+                }
+                // Between two counters only the removed entry's own would tell.
+                Some(last) if last.seqnum_id != next.seqnum_id && is_gone(last) => {
+                    batch.gaps.push(Gap { after: Some(last), before: next, lost: None });
+                }
+                _ => {}
+            }
+            batch.next = Some(next);
             let in_time = ask.since.is_none_or(|since| entry.time() >= since)
                 && ask.until.is_none_or(|until| entry.time() < until);
             if !in_time {
@@ -112,45 +126,6 @@ impl Gatewayd {
             if ask.filter.passes(&entry) { copy(&entry, &mut batch.entries) } else { batch.dropped += 1 }
         }
         Ok(())
-    }
-
-    /// Counts what is missing between two entries: lost if journald removed it, else in files gatewayd may not read.
-    async fn holes(
-        &self,
-        last: Option<Cursor>,
-        next: &Cursor,
-        (is_there, token): (bool, Option<&str>),
-        batch: &mut Batch,
-    ) -> Result<()> {
-        let Some(last) = last else { return Ok(()) };
-        if last.seqnum_id != next.seqnum_id {
-            // Between two counters only the removed entry's own would tell.
-            if !is_there {
-                batch.gaps.push(Gap { after: Some(last), before: *next, lost: None });
-            }
-            return Ok(());
-        }
-        let missing = next.seqnum.saturating_sub(last.seqnum + 1);
-        if missing == 0 {
-            return Ok(());
-        }
-        let lost = if is_there { 0 } else { self.lost(last, next, missing, token).await? };
-        if lost > 0 {
-            batch.gaps.push(Gap { after: Some(last), before: *next, lost: Some(lost) });
-        }
-        batch.unread += missing - lost;
-        Ok(())
-    }
-
-    /// How many of the missing entries came before the oldest that is kept.
-    async fn lost(&self, last: Cursor, next: &Cursor, missing: u64, token: Option<&str>) -> Result<u64> {
-        let (oldest, _) = self.range(":0:1", 1, token).await?;
-        Ok(match oldest.last_cursor() {
-            Some(oldest) if oldest.seqnum_id == next.seqnum_id => {
-                oldest.seqnum.min(next.seqnum).saturating_sub(last.seqnum + 1)
-            }
-            _ => missing,
-        })
     }
 
     /// The last entries there are. (systemd 252 steps back one too many, so two are asked for.)
@@ -201,6 +176,23 @@ impl Gatewayd {
         let full = entries.len() >= count;
         Ok((entries, full))
     }
+}
+
+/// Counts what is missing between two entries of one counter: lost if it came before the oldest that is kept, else in
+/// files gatewayd may not read.
+fn hole((last, is_gone): (Cursor, bool), next: Cursor, oldest: Option<Cursor>, batch: &mut Batch) {
+    let missing = next.seqnum.saturating_sub(last.seqnum + 1);
+    let lost = match oldest {
+        Some(oldest) if oldest.seqnum_id == next.seqnum_id => {
+            oldest.seqnum.min(next.seqnum).saturating_sub(last.seqnum + 1)
+        }
+        _ if is_gone => missing,
+        _ => 0,
+    };
+    if lost > 0 {
+        batch.gaps.push(Gap { after: Some(last), before: next, lost: Some(lost) });
+    }
+    batch.unread += missing - lost;
 }
 
 /// Whether the entry was read before: it is the cursor's, or one its counter counted earlier.

@@ -11,6 +11,7 @@ use infralogs_core::{
     plugin::{Ask, Build, Filter, Settings, Source},
     time::Time,
 };
+use parts::journald::Journald;
 use std::{
     net::{TcpListener, TcpStream},
     path::Path,
@@ -169,4 +170,43 @@ async fn who_waits_hears_what_is_written_meanwhile() {
     let got = source.read(&ask).await.unwrap();
     writer.join().unwrap();
     assert!(!got.entries.is_empty());
+}
+
+#[tokio::test]
+async fn what_a_real_journald_vacuums_is_counted_to_the_entry() {
+    let folder = tempfile::tempdir().unwrap();
+    let journald = Journald::start(folder.path(), "SystemMaxFiles=3\nSystemMaxUse=3M");
+    let numbers = |batch: &Batch| -> Vec<u64> {
+        let numbers = batch.entries.iter().filter_map(|entry| entry.field("NUMBER").map(<[u8]>::to_vec));
+        numbers.map(|number| String::from_utf8(number).unwrap().parse().unwrap()).collect()
+    };
+    let (mut after, mut end, mut lost, mut gaps) = (None::<Cursor>, 0, 0, 0);
+    let (mut came, mut missing) = (Vec::new(), 0);
+    let gatewayd = Gatewayd::start(&journald.folder());
+    let mut source = gatewayd.source();
+    for (entries, limit) in [(400, 50), (5_000, 300), (3_000, 7), (6_000, 2_000), (10, 500)] {
+        assert!(journald.number(end + 1..=end + entries));
+        end += entries;
+        let begun = Instant::now();
+        // Behind at most once; at last all of it.
+        for poll in 0.. {
+            let batch = read(&mut *source, after, limit).await;
+            assert_eq!((batch.unread, batch.unreadable, batch.dropped), (0, 0, 0));
+            for entry in batch.entries.iter() {
+                let before = after.replace(entry.cursor);
+                assert!(before.is_none_or(|before| before.seqnum < entry.cursor.seqnum), "{before:?} twice");
+                missing += before.map_or(0, |before| entry.cursor.seqnum - before.seqnum - 1);
+            }
+            lost += batch.gaps.iter().map(|gap| gap.lost.expect("a number")).sum::<u64>();
+            gaps += batch.gaps.len();
+            came.extend(numbers(&batch));
+            assert!(begun.elapsed() < LONG, "{end} does not come");
+            if came.last() == Some(&end) || (entries > 10 && poll > 0) {
+                break;
+            }
+        }
+    }
+    assert_eq!(lost, missing);
+    assert!(lost > 3_000 && gaps >= 2, "{lost} in {gaps}");
+    assert!(came.len() as u64 + lost >= end && came.windows(2).all(|pair| pair[0] < pair[1]));
 }
