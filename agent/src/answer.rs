@@ -8,13 +8,13 @@ use crate::{
     rules,
 };
 use infralogs_core::{
-    Error, Result,
+    Error, Kind, Result,
     entry::{BATCH_BYTES_MAX, Batch, ENTRY_BYTES_MAX},
     plugin::{Ask, Source},
     time::Time,
     wire::End,
 };
-use infralogs_http::{Stop, answer, body, body::Sender};
+use infralogs_http::{Stop, answer, body, body::Sender, token::admission};
 use std::{sync::atomic::Ordering, time::Duration};
 use tide::{Request, Response, StatusCode, http::Trailers};
 
@@ -30,6 +30,7 @@ const ANSWER_BYTES_MAX: usize = BATCH_BYTES_MAX - ENTRY_BYTES_MAX;
 pub(crate) async fn stream(request: Request<State>, path: &'static str) -> tide::Result {
     let state = request.state().clone();
     let mut stop = infralogs_http::stop(&request);
+    let admission = admission(&request);
     let form = Form::of(&request);
     let asked = ask::read(request.url(), Time::now()).and_then(|ask| resumed(ask, &request, form));
     let ask = match asked {
@@ -52,8 +53,12 @@ pub(crate) async fn stream(request: Request<State>, path: &'static str) -> tide:
         http.send_trailers()
     });
     tokio::spawn(async move {
-        // A client that is gone reads no closing line, and stores nothing.
-        match reading.send(first, out, stop).await {
+        let sent = tokio::select! {
+            sent = reading.send(first, out, stop) => sent,
+            () = admission.revoked() => Err(Error::new(Kind::Denied, "its token was revoked")),
+        };
+        // A client that is gone, or not let in any more, reads no closing line and stores nothing.
+        match sent {
             Ok(end) => {
                 let mut trailers = Trailers::new();
                 trailers.insert(END_TRAILER, end.to_json());

@@ -1,13 +1,14 @@
 //! `infralogs-agent --check`: looks at everything the agent needs, as `ExecStartPre=` does, and says what to mend.
 
 use crate::Typed;
+use infralogs_agent::disk::Disk;
 use infralogs_core::{
     Error, Result,
     plugin::{Ask, Source},
     script::Scripts,
 };
 use infralogs_http::{Tls, Tokens};
-use std::io::IsTerminal;
+use std::{io::IsTerminal, path::Path};
 
 /// Prints one line for each thing that was looked at.
 ///
@@ -24,6 +25,9 @@ pub async fn run(typed: &Typed) -> Result<()> {
     };
     say("tokens", tokens(typed));
     say("journal", journal(typed).await);
+    if let Some(root) = &typed.host_root {
+        say("disks", disks(root).await);
+    }
     if !typed.scripts.is_empty() {
         say("rules", rules(typed));
     }
@@ -52,6 +56,11 @@ async fn journal(typed: &Typed) -> Result<String> {
         Some(head) => format!("of machine {}, newest entry {}", found.machine, head.time()),
         None => format!("of machine {}, without an entry yet", found.machine),
     })
+}
+
+async fn disks(root: &Path) -> Result<String> {
+    let report = Disk::of_host_at(root).read(&Ask::default()).await?;
+    Ok(format!("{} mounted at {} and below", report.entries.len(), root.display()))
 }
 
 fn rules(typed: &Typed) -> Result<String> {

@@ -10,8 +10,8 @@ use crate::{
     form::Form,
     out::Out,
 };
-use infralogs_core::{Error, Result, cursor::Cursor, entry::Entries, plugin::Ask};
-use infralogs_http::{Stop, answer as answers};
+use infralogs_core::{Error, Kind, Result, cursor::Cursor, entry::Entries, plugin::Ask};
+use infralogs_http::{Stop, answer as answers, token::admission};
 use std::{sync::atomic::Ordering, time::Duration};
 use tide::{Request, http::Url};
 
@@ -37,7 +37,7 @@ struct Wanted {
 /// The route.
 pub(crate) async fn entries(request: Request<State>) -> tide::Result {
     let state = request.state().clone();
-    let stop = infralogs_http::stop(&request);
+    let (stop, admission) = (infralogs_http::stop(&request), admission(&request));
     let mut wanted = match wanted(&request) {
         Ok(wanted) => wanted,
         Err(error) => return Ok(answers::error(&error)),
@@ -49,7 +49,11 @@ pub(crate) async fn entries(request: Request<State>) -> tide::Result {
     let (response, out) = answer::begin(&request, Form::of(&request))?;
     state.served.answers.fetch_add(1, Ordering::Relaxed);
     tokio::spawn(async move {
-        if let Err(error) = send(&state, wanted, out, stop).await {
+        let sent = tokio::select! {
+            sent = send(&state, wanted, out, stop) => sent,
+            () = admission.revoked() => Err(Error::new(Kind::Denied, "its token was revoked")),
+        };
+        if let Err(error) = sent {
             tracing::debug!("an answer of /entries broke off: {error}");
         }
     });

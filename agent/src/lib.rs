@@ -11,8 +11,10 @@ mod form;
 mod health;
 mod out;
 mod pool;
+mod report;
 mod rules;
 mod seen;
+mod units;
 
 use health::AgentOps;
 use infralogs_core::{
@@ -30,9 +32,14 @@ use std::{
     time::Duration,
 };
 use tide::Request;
+use units::Units;
 
 /// Where the journal is served.
 const LOGS: &str = "/logs";
+/// Where disk usage is.
+const DISK: &str = "/reports/disk";
+/// Where failed units are.
+const UNITS: &str = "/reports/failed_units";
 /// How often the journal is tried, so that `/health` knows: also when nobody asks.
 const TRY_EVERY: Duration = Duration::from_secs(20);
 
@@ -77,10 +84,12 @@ pub(crate) struct Served {
 }
 
 impl Agent {
-    /// Serves a journal (or any other source) at `/logs` and, as systemd-journal-gatewayd does, at `/entries` to whoever has one of the tokens.
+    /// Serves a journal (or any other source) at `/logs` and, as systemd-journal-gatewayd does, at `/entries` to
+    /// whoever has one of the tokens, and at `/reports/failed_units` what it says of systemd's units.
     pub fn new(logs: Open, tokens: Tokens) -> Self {
+        let units = Units::new(logs.clone());
         Self {
-            streams: BTreeMap::from([(LOGS, logs)]),
+            streams: BTreeMap::from([(LOGS, logs), (UNITS, Arc::new(move || Ok(Box::new(units.clone()))))]),
             tokens,
             rules: Arc::new(Arc::default),
             files: Arc::new(Noted::default),
@@ -90,7 +99,7 @@ impl Agent {
     /// Also serves disk usage at `/reports/disk`.
     #[must_use]
     pub fn disk(mut self, disk: Open) -> Self {
-        self.streams.insert("/reports/disk", disk);
+        self.streams.insert(DISK, disk);
         self
     }
 

@@ -38,6 +38,9 @@ struct Typed {
     /// PEM authorities: only clients with a certificate of theirs are served (mTLS)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     client_ca: Option<PathBuf>,
+    /// In a container: where the machine's root is mounted, whose disks are reported then
+    #[arg(long, value_name = "DIR")]
+    host_root: Option<PathBuf>,
     /// Looks at all this, says what is wrong and how to mend it, and ends
     #[arg(long)]
     check: bool,
@@ -100,7 +103,7 @@ async fn run(typed: Typed) -> Result<()> {
     }
     let tokens = Tokens::from_file(typed.token_file.unwrap_or_default())?;
     let journal = infralogs_journal::open(typed.journal.as_slice())?;
-    let disk = Disk::of_this_machine();
+    let disk = typed.host_root.as_deref().map_or_else(Disk::of_this_machine, Disk::of_host_at);
     let listener = infralogs_http::bind(&typed.listen).await?;
     let address = listener.local_addr().map_or_else(|_| typed.listen.clone(), |address| address.to_string());
     let files = journal.clone();

@@ -1,53 +1,21 @@
 //! Every way out of an agent, drawn by real clients from real journal files: whole, faithful, redacted, guarded.
 
+mod common;
 #[path = "../../plugins/journal/tests/parts/mod.rs"]
 mod parts;
 
-use infralogs_agent::Agent;
+use common::{Running, TOKEN};
 use infralogs_core::script::Scripts;
-use infralogs_http::{Limits, Tokens};
-use std::{io::Read, net::SocketAddr, path::Path, process::Command, sync::Arc};
-use tokio::{runtime::Runtime, sync::watch};
+use std::{io::Read, path::Path, process::Command, sync::Arc};
 
-const TOKEN: &str = "correct-horse";
 const EXPORT: &str = "accept: application/vnd.fdo.journal";
 
-/// An agent on a free port.
-struct Running {
-    address: SocketAddr,
-    _runtime: Runtime,
-    _stop: watch::Sender<bool>,
-}
-
 fn start(journal: &Path, scripts: Option<Arc<Scripts>>) -> Running {
-    let runtime = Runtime::new().expect("threads");
-    let (stop, stopped) = watch::channel(false);
-    let journal = parts::open(journal);
-    let address = runtime.block_on(async {
-        let listener = infralogs_http::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        let mut agent = Agent::new(Arc::new(move || Ok(Box::new(journal.clone()))), Tokens::held(TOKEN));
-        if let Some(scripts) = scripts {
-            agent = agent.rules(Arc::new(move || scripts.current()));
-        }
-        tokio::spawn(infralogs_http::serve(listener, agent.app(), Limits::default(), None, stopped));
-        address
-    });
-    Running { address, _runtime: runtime, _stop: stop }
-}
-
-impl Running {
-    /// What curl gets, with these headers and further arguments.
-    fn get(&self, path: &str, headers: &[&str], arguments: &[&str]) -> Vec<u8> {
-        let mut curl = Command::new("curl");
-        curl.args(["-sS", "--max-time", "60", "-H", &format!("authorization: Bearer {TOKEN}")]);
-        headers.iter().for_each(|header| {
-            curl.args(["-H", header]);
-        });
-        let done = curl.args(arguments).arg(format!("http://{}{path}", self.address)).output().expect("curl is there");
-        assert!(done.status.success(), "{path}: {}", String::from_utf8_lossy(&done.stderr));
-        done.stdout
-    }
+    let agent = common::of(parts::open(journal));
+    common::start(match scripts {
+        Some(scripts) => agent.rules(Arc::new(move || scripts.current())),
+        None => agent,
+    })
 }
 
 fn without_cursors(export: &[u8]) -> Vec<u8> {

@@ -2,85 +2,22 @@
 //! clients at once. Nothing is lost, nothing comes twice, and the agent goes on.
 #![allow(clippy::unwrap_used)]
 
+mod common;
 #[path = "../../plugins/journal/tests/parts/mod.rs"]
 mod parts;
 
-use infralogs_agent::Agent;
-use infralogs_core::{
-    entry::Batch,
-    wire::{Limits, Reader},
-};
+use common::{LONG, Running, TOKEN};
 use infralogs_http::Tokens;
 use std::{
     io::{Read, Write},
-    net::{SocketAddr, TcpStream},
     path::Path,
     process::Command,
-    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
-use tokio::{runtime::Runtime, sync::watch};
-
-const TOKEN: &str = "correct-horse";
-/// Far beyond what anything here takes.
-const LONG: Duration = Duration::from_secs(60);
-
-struct Running {
-    address: SocketAddr,
-    _runtime: Runtime,
-    _stop: watch::Sender<bool>,
-}
 
 fn start(journal: &Path, tokens: Tokens) -> Running {
-    let runtime = Runtime::new().unwrap();
-    let (stop, stopped) = watch::channel(false);
-    let journal = parts::open(journal);
-    let address = runtime.block_on(async {
-        let listener = infralogs_http::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let agent = Agent::new(Arc::new(move || Ok(Box::new(journal.clone()))), tokens);
-        tokio::spawn(infralogs_http::serve(listener, agent.app(), infralogs_http::Limits::default(), None, stopped));
-        address
-    });
-    Running { address, _runtime: runtime, _stop: stop }
-}
-
-impl Running {
-    /// The status and what was said.
-    fn get(&self, path: &str, token: &str) -> (String, Vec<u8>) {
-        let url = format!("http://{}{path}", self.address);
-        let bearer = format!("authorization: Bearer {token}");
-        let mut curl = Command::new("curl");
-        let done = curl.args(["-sS", "--max-time", "60", "-H", &bearer, "-w", "%{stderr}%{http_code}", &url]).output();
-        let done = done.unwrap();
-        (String::from_utf8_lossy(&done.stderr).into_owned(), done.stdout)
-    }
-
-    /// All batches from the beginning, of so many entries each.
-    fn batches(&self, limit: usize) -> Vec<Batch> {
-        let mut batches = Vec::<Batch>::new();
-        loop {
-            let after = batches.last().and_then(|batch| batch.next);
-            let after = after.map(|after| format!("&after={after}")).unwrap_or_default();
-            let (status, said) = self.get(&format!("/logs?limit={limit}{after}"), TOKEN);
-            assert_eq!(status, "200", "{}", String::from_utf8_lossy(&said));
-            let mut reader = Reader::new(Limits::default());
-            reader.push(&said).unwrap();
-            batches.push(reader.finish().unwrap());
-            if batches.last().is_some_and(|last| !last.more) {
-                return batches;
-            }
-        }
-    }
-
-    /// An answer begun and not drawn.
-    fn begin(&self, path: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\n\r\n").unwrap();
-        stream.read_exact(&mut [0; 1_000]).unwrap();
-        stream
-    }
+    common::start(common::with(parts::open(journal), tokens))
 }
 
 #[test]
@@ -106,11 +43,11 @@ fn a_client_that_leaves_costs_nobody_anything() {
     let file = parts::file(folder.path(), "source.journal", 4_000, 2, &[]);
     let agent = start(&file, Tokens::held(TOKEN));
     for round in 0..20 {
-        let stream = agent.begin(if round % 2 == 0 { "/logs?limit=50000" } else { "/entries" });
+        let stream = agent.begin(if round % 2 == 0 { "/logs?limit=50000" } else { "/entries" }, TOKEN);
         drop(stream);
     }
     // Who draws nothing holds up nobody else either.
-    let _idle: Vec<_> = (0..4).map(|_| agent.begin("/entries")).collect();
+    let _idle: Vec<_> = (0..4).map(|_| agent.begin("/entries", TOKEN)).collect();
     let begun = Instant::now();
     let count: usize = agent.batches(5_000).iter().map(|batch| batch.entries.len()).sum();
     assert_eq!(count, 4_000);
@@ -127,7 +64,7 @@ fn a_file_cut_short_or_taken_away_while_it_is_served_breaks_nothing() {
     let agent = start(&journal, Tokens::held(TOKEN));
     let whole = parts::exported(&journal.join("remote-whole.journal"));
 
-    let mut stream = agent.begin("/logs?limit=50000");
+    let mut stream = agent.begin("/logs?limit=50000", TOKEN);
     // A file begins with its hash tables and ends with room: the cut is to go through its entries.
     let used = std::fs::read(&cut).unwrap().iter().rposition(|byte| *byte != 0).unwrap() as u64;
     std::fs::OpenOptions::new().write(true).open(&cut).unwrap().set_len(used * 9 / 10).unwrap();
@@ -139,7 +76,7 @@ fn a_file_cut_short_or_taken_away_while_it_is_served_breaks_nothing() {
     let unreadable: u64 = batches.iter().map(|batch| batch.unreadable).sum();
     assert!(count > 500 && count < 3_500 && unreadable > 0, "{count} and {unreadable}");
 
-    let stream = agent.begin("/entries");
+    let stream = agent.begin("/entries", TOKEN);
     std::fs::remove_file(&cut).unwrap();
     drop(stream);
     parts::assert_same(&parts::export(&agent.batches(100)), &whole, "what is left");
@@ -184,7 +121,7 @@ fn a_revoked_token_stops_working_and_its_successor_begins() {
     std::fs::write(&tokens, "old\nnew\nthird\n").unwrap();
     let agent = start(&file, Tokens::from_file(&tokens).unwrap());
     let status = |token: &str| {
-        let (status, said) = agent.get("/logs?limit=1", token);
+        let (status, said) = agent.ask("/logs?limit=1", token);
         assert!(status == "200" || (status == "401" && said.is_empty()), "{status}");
         status
     };
@@ -197,4 +134,37 @@ fn a_revoked_token_stops_working_and_its_successor_begins() {
         thread::sleep(Duration::from_millis(100));
     }
     assert_eq!((status("new"), status("third")), ("200".into(), "200".into()));
+}
+
+#[test]
+fn a_token_revoked_in_the_middle_of_a_stream_ends_it_unfinished() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = parts::file(folder.path(), "source.journal", 4_000, 7, &[]);
+    let tokens = folder.path().join("tokens");
+    std::fs::write(&tokens, "old\nnew\n").unwrap();
+    let agent = start(&file, Tokens::from_file(&tokens).unwrap());
+    // One follows and has everything, one does not draw what is there, and one goes on.
+    let mut streams = [
+        agent.begin("/entries?follow", "old"),
+        agent.begin("/logs?limit=50000", "old"),
+        agent.begin("/entries?follow", "new"),
+    ];
+    streams[0].set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    while matches!(streams[0].read(&mut [0; 64 << 10]), Ok(1..)) {}
+    std::fs::write(&tokens, "new\nthird\n").unwrap();
+    for stream in &mut streams[..2] {
+        stream.set_read_timeout(Some(LONG)).unwrap();
+        let mut rest = Vec::new();
+        // Broken off, with or without a word of the socket's.
+        let _ = stream.read_to_end(&mut rest);
+        let tail = String::from_utf8_lossy(&rest[rest.len().saturating_sub(300)..]).into_owned();
+        assert!(!tail.contains("$end") && !tail.ends_with("0\r\n\r\n"), "{tail}");
+    }
+    // What is written meanwhile reaches who still has a token.
+    let mut open = streams.into_iter().nth(2).unwrap();
+    open.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    while matches!(open.read(&mut [0; 64 << 10]), Ok(1..)) {}
+    parts::write(&parts::text::entries_from(3, 8, parts::text::START_US + 3_600_000_000), &file, &[]);
+    assert!(open.read(&mut [0; 1_000]).unwrap() > 0);
+    assert_eq!(agent.ask("/logs?limit=1", "old").0, "401");
 }

@@ -107,6 +107,29 @@ class Root(unittest.TestCase):
                 self.assertEqual(healthy("infralogs", page)["status"], "ok")
                 self.confined(process.pid)
 
+    def test_an_agent_reports_the_disks_of_the_machine_around_it(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.chmod(folder, 0o755)
+            here, listen = pathlib.Path(folder), free_port()
+            agent = root_of("infralogs-agent", folder)
+            common.run("python3", common.REPOSITORY / "examples/fleet/journals.py", here / "journals", 5)
+            for path in (here / "journals/web-1").iterdir():
+                path.chmod(0o644)
+            (here / "secrets").mkdir()
+            (here / "secrets/token").write_text("docker-test-token-0123456789\n")
+            mounts = [f"{here}/journals/web-1:/var/log/journal", f"{here}/secrets:/etc/infralogs/tokens", "/:/host"]
+            with running(agent, mounts, "/bin/infralogs-agent", "--journal", "/var/log/journal", "--listen",
+                         f"127.0.0.1:{listen}", "--token-file", "/etc/infralogs/tokens/token", "--host-root", "/host"):
+                healthy("infralogs-agent", listen)
+                said = common.run("curl", "-sSf", "-H", "authorization: Bearer docker-test-token-0123456789",
+                                  f"http://127.0.0.1:{listen}/reports/disk")
+            reported = [json.loads(line) for line in said.splitlines()]
+            (top,) = [entry for entry in reported if entry.get("DISK_MOUNT") == "/"]
+            usage = os.statvfs("/")
+            self.assertEqual(int(top["DISK_TOTAL_BYTES"]), usage.f_blocks * usage.f_frsize)
+            self.assertEqual(int(top["DISK_INODES"]), usage.f_files)
+            self.assertEqual(top["_HOSTNAME"], pathlib.Path("/etc/hostname").read_text().strip())
+
     def confined(self, pid):
         """The innermost process has user 10001, no capabilities, no new privileges and a root it cannot write."""
         while children := pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split():

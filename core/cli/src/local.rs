@@ -49,7 +49,9 @@ pub async fn start(choice: Choice, scripts: &Arc<Scripts>, stop: watch::Receiver
             None => format!("this machine's journal ({host})"),
         };
         let agent = |tokens| {
+            let files = journal.clone();
             Agent::new(Arc::new(move || Ok(Box::new(journal.clone()))), tokens)
+                .files(Arc::new(move || files.noted()))
                 .disk(Arc::new(move || Ok(Box::new(disk.clone()))))
         };
         fleet.add(&host, agent, scripts, stop).await?;

@@ -14,6 +14,8 @@ pub const TOKENS_MAX: usize = 2;
 const HELD_MAX: Duration = Duration::from_secs(1);
 /// How soon a token that is not known makes us look at the file again; no sooner, or strangers could keep the disk busy.
 const UNKNOWN_MIN: Duration = Duration::from_millis(100);
+/// How often it is looked whether the token of an answer still holds, while the answer lasts.
+const REVOKED_EVERY: Duration = Duration::from_secs(1);
 /// The longest `Authorization` looked at. In bytes.
 const AUTHORIZATION_BYTES_MAX: usize = 4 << 10;
 
@@ -81,12 +83,16 @@ impl Tokens {
 
     /// Whether an `Authorization` header (`Bearer token`, or `Basic` with the token as password) lets in.
     pub fn allows(&self, authorization: Option<&str>) -> bool {
+        self.admits(authorization).is_some()
+    }
+
+    /// What an `Authorization` header lets in by.
+    fn admits(&self, authorization: Option<&str>) -> Option<Admission> {
         if matches!(*self.0, Source::Open) {
-            return true;
+            return Some(Admission { tokens: self.clone(), token: None });
         }
-        let Some(token) = authorization.and_then(presented) else { return false };
-        let token = hashed(&token);
-        match &*self.0 {
+        let token = hashed(&presented(authorization?)?);
+        let known = match &*self.0 {
             Source::Open => true,
             Source::Held(known) => among(&token, known),
             Source::File(file) => {
@@ -96,8 +102,40 @@ impl Tokens {
                 }
                 known
             }
+        };
+        known.then(|| Admission { tokens: self.clone(), token: Some(token) })
+    }
+}
+
+/// By what a request was let in: to be looked at again while its answer lasts.
+#[derive(Clone)]
+pub struct Admission {
+    tokens: Tokens,
+    token: Option<Hashed>,
+}
+
+impl Admission {
+    /// Ends when the token does not hold any more.
+    pub async fn revoked(&self) {
+        let (Source::File(file), Some(token)) = (&*self.tokens.0, &self.token) else {
+            return std::future::pending().await;
+        };
+        while among(token, &file.get(HELD_MAX)) {
+            tokio::time::sleep(REVOKED_EVERY).await;
         }
     }
+}
+
+impl std::fmt::Debug for Admission {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Admission")
+    }
+}
+
+/// By what the guard let this request in.
+pub fn admission<S>(request: &Request<S>) -> Admission {
+    let open = || Admission { tokens: Tokens::open(), token: None };
+    request.ext::<Admission>().cloned().unwrap_or_else(open)
 }
 
 impl std::fmt::Debug for Tokens {
@@ -171,12 +209,15 @@ impl Guard {
 
 #[tide::utils::async_trait]
 impl<S: Clone + Send + Sync + 'static> Middleware<S> for Guard {
-    async fn handle(&self, request: Request<S>, next: Next<'_, S>) -> tide::Result {
+    async fn handle(&self, mut request: Request<S>, next: Next<'_, S>) -> tide::Result {
+        if self.open.contains(&request.url().path()) {
+            return Ok(next.run(request).await);
+        }
         // Two Authorization headers: no way to say which one is meant.
         let authorization = request.header("authorization").filter(|values| values.iter().count() == 1);
-        let allowed = self.open.contains(&request.url().path())
-            || self.tokens.allows(authorization.map(|values| values.last().as_str()));
-        if allowed {
+        let admission = self.tokens.admits(authorization.map(|values| values.last().as_str()));
+        if let Some(admission) = admission {
+            request.set_ext(admission);
             return Ok(next.run(request).await);
         }
         Ok(Response::builder(StatusCode::Unauthorized)

@@ -19,6 +19,8 @@ use std::{
 
 /// The most entries one poll may bring.
 const ENTRIES_MAX: i64 = 50_000;
+/// What the agents report.
+const REPORTS: [&str; 2] = ["disk", "failed_units"];
 /// The most polls of one host at a time that may be asked for.
 const PER_HOST_MAX: i64 = 64;
 
@@ -199,15 +201,16 @@ fn limits(shelf: &mut Shelf) {
     shelf.add(
         "report",
         &["schedule: Schedule", "name: String", "every: Duration"],
-        "Polls a report of the agents as well: `disk`, one entry per mount.",
+        "Polls a report of the agents as well: `disk`, one entry per mount, or `failed_units`, one per failed unit of systemd.",
         r#".report("disk", 1.minutes)"#,
         |context: NativeCallContext<'_>, schedule: ScheduleRef, name: Dynamic, every: Dynamic| {
             let call = Call::of(&context);
             let report = call.text(0, &name).zip(call.span(1, &every));
             let known = report.filter(|(name, _)| {
-                let known = name == "disk";
+                let known = REPORTS.contains(&name.as_str());
                 if !known {
-                    call.wrong(0, format!("there is no report `{}`", name.escape_debug()), "reports are: disk");
+                    let help = format!("reports are: {}", REPORTS.join(", "));
+                    call.wrong(0, format!("there is no report `{}`", name.escape_debug()), help);
                 }
                 known
             });
