@@ -158,3 +158,75 @@ fn health_names_the_remedy_and_strangers_hear_nothing() {
         assert_eq!(done.stdout, b"401", "{path}");
     }
 }
+
+/// A file as a newer systemd writes it, for the header: a flag that none of today has.
+fn alienate(path: &Path) {
+    use std::os::unix::fs::FileExt;
+    let file = std::fs::OpenOptions::new().write(true).open(path).expect("it is there");
+    file.write_all_at(&[1], 15).expect("written");
+}
+
+#[test]
+fn health_and_metrics_say_which_files_are_not_read_as_they_should_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let whole = parts::file(folder, "remote-1.journal", 20, 1, &[]);
+    let (alien, second) = (folder.join("remote-2.journal"), folder.join("remote-3.journal"));
+    std::fs::copy(&whole, &alien).unwrap();
+    let agent = start(folder, None);
+    let code = ["-w", " %{http_code}"];
+    let of = |path: &str| String::from_utf8_lossy(&agent.get(path, &[], &code)).into_owned();
+    let files = |how: &str, count: usize| {
+        let line = format!("infralogs_agent_journal_files{{read=\"{how}\"}} {count}");
+        let metrics = of("/metrics");
+        assert!(metrics.contains(&line), "{line}: {metrics}");
+    };
+    agent.get("/logs?limit=0", &[], &[]);
+    let health = of("/health");
+    assert!(health.contains("\"ok\"") && health.ends_with(" 200"), "{health}");
+    files("not: damaged", 0);
+
+    // Nothing can be read of it, since this machine's journalctl does not know the flag either. It serves all the same.
+    alienate(&alien);
+    assert_eq!(String::from_utf8_lossy(&agent.get("/entries", &[], &[])).lines().count(), 20);
+    let health = of("/health");
+    for words in ["degraded", "remote-2.journal", "journalctl --verify"] {
+        assert!(health.contains(words) && health.ends_with(" 200"), "{words}: {health}");
+    }
+    assert!(of("/ready").ends_with(" 200"));
+    files("not: damaged", 1);
+    std::fs::copy(&alien, &second).unwrap();
+    agent.get("/logs?limit=1", &[], &[]);
+    assert!(of("/health").contains("and one more file"), "{}", of("/health"));
+    files("not: damaged", 2);
+    for file in [&alien, &second] {
+        std::fs::remove_file(file).unwrap();
+    }
+    agent.get("/logs?limit=1", &[], &[]);
+    assert!(of("/health").contains("\"ok\""), "{}", of("/health"));
+}
+
+#[test]
+fn health_says_that_a_file_is_read_through_the_journalctl_of_a_newer_systemd() {
+    use infralogs_core::plugin::Settings;
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, program) = (folder.path().join("journal"), folder.path().join("journalctl"));
+    std::fs::create_dir(&journal).unwrap();
+    let alien = parts::file(&journal, "remote-1.journal", 20, 1, &[]);
+    let known = folder.path().join("known.journal");
+    std::fs::copy(&alien, &known).unwrap();
+    let script = format!("#!/bin/sh\nexec journalctl --file={} --all --output=export\n", known.display());
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    alienate(&alien);
+    let settings = Settings::of(serde_json::json!({"path": journal, "journalctl": program}));
+    let agent = common::start(common::of(infralogs_journal::with(&settings).unwrap()));
+    assert_eq!(String::from_utf8_lossy(&agent.get("/entries", &[], &[])).lines().count(), 20);
+    let health = String::from_utf8_lossy(&agent.get("/health", &[], &[])).into_owned();
+    for words in ["degraded", "remote-1.journal", "read through journalctl", "update infralogs"] {
+        assert!(health.contains(words), "{words}: {health}");
+    }
+    let metrics = String::from_utf8_lossy(&agent.get("/metrics", &[], &[])).into_owned();
+    assert!(metrics.contains("infralogs_agent_journal_files{read=\"through journalctl\"} 1"), "{metrics}");
+}

@@ -173,8 +173,11 @@ impl Reader {
         }
         lanes[lane].holes.pass(&cursor, damaged, batch);
         batch.next = Some(cursor);
+        let alone = lanes.len() == 1 && lanes[0].reading.len() == 1;
         self.advance(lanes, (lane, feed), batch)?;
-        self.skip_copies(lanes, &cursor, batch)?;
+        if !alone {
+            self.skip_copies(lanes, &cursor, batch)?;
+        }
         Ok(true)
     }
 
@@ -204,9 +207,6 @@ impl Reader {
 
     /// Other files may hold a copy of the entry just taken: when journald moved it to the disk, or somebody a file.
     fn skip_copies(&mut self, lanes: &mut [Lane], taken: &Cursor, batch: &mut Batch) -> Result<(), Refused> {
-        if lanes.len() == 1 && lanes[0].reading.len() <= 1 {
-            return Ok(());
-        }
         for lane in 0..lanes.len() {
             let mut feed = 0;
             while let Some(own) = lanes[lane].reading.get(feed) {

@@ -13,4 +13,4 @@ mod merge;
 mod settings;
 mod source;
 
-pub use source::{Journal, Noted, PLUGIN, open};
+pub use source::{Journal, Noted, PLUGIN, open, with};

@@ -28,7 +28,15 @@ pub static PLUGIN: Plugin = Plugin {
 };
 
 fn build(settings: &Settings) -> Result<Box<dyn Source>> {
-    Ok(Box::new(Journal::at(settings::read(settings)?)))
+    Ok(Box::new(with(settings)?))
+}
+
+/// The journal that these settings of the plugin say.
+///
+/// # Errors
+/// `Invalid` for unknown settings.
+pub fn with(settings: &Settings) -> Result<Journal> {
+    Ok(Journal::at(settings::read(settings)?))
 }
 
 /// The journal in these folders and files, or this machine's own if there are none.

@@ -172,3 +172,34 @@ fn what_nothing_can_read_is_counted_once() {
     }
     assert_eq!(counts(1_000), (0, 50));
 }
+
+#[test]
+fn a_field_too_long_for_anyone_costs_its_end_and_not_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, journalctl) = (folder.path().join("remote-a.journal"), newer_journalctl(folder.path()));
+    let mut text = parts::text::entries(20, 1);
+    let head = |number: u64| {
+        let (realtime, monotonic) = (START_US + 60_000_000 + number, 90_000_000 + number);
+        format!("__REALTIME_TIMESTAMP={realtime}\n__MONOTONIC_TIMESTAMP={monotonic}\n_BOOT_ID={:032x}\n", 7)
+    };
+    let long = vec![b'x'; infralogs_core::wire::LINE_BYTES_MAX + 1_000_000];
+    text.extend_from_slice(&[head(1).as_bytes(), b"NUMBER=100\nMESSAGE=", &long, b"\nTAG=behind\n\n"].concat());
+    let bytes = [&[0xff][..], &long].concat();
+    let length = (bytes.len() as u64).to_le_bytes();
+    text.extend_from_slice(&[head(2).as_bytes(), b"NUMBER=101\nBLOB\n", &length, &bytes, b"\nTAG=behind\n\n"].concat());
+    text.extend_from_slice(&[head(3).as_bytes(), b"MESSAGE=the last\n\n"].concat());
+    parts::write(&text, &path, &[]);
+    let ours = export(&Journal::open(&path, &journalctl).batches(50_000));
+    alienate(&path, true);
+    let batches = Journal::open(&path, &journalctl).batches(50_000);
+    assert_same(&export(&batches), &ours, "through journalctl as by ourselves");
+    let entries = &batches[0].entries;
+    assert_eq!((entries.len(), batches[0].unreadable), (23, 0));
+    for (entry, cut) in [(20, "MESSAGE"), (21, "BLOB")] {
+        let entry = entries.get(entry);
+        assert_eq!(entry.field("INFRALOGS_CUT"), Some(cut.as_bytes()));
+        assert_eq!(entry.field(cut).unwrap().len(), infralogs_core::entry::FIELD_BYTES_MAX);
+        assert_eq!(entry.field("TAG"), Some(&b"behind"[..]));
+    }
+    assert_eq!(parts::messages(&batches).last().unwrap(), "the last");
+}

@@ -133,7 +133,8 @@ impl JournalFile {
         self.header = header;
         self.length_bytes = length_bytes;
         let disk = Disk { file, version: self.version };
-        self.alive &= same && !cut;
+        // A newer systemd may go on writing a file of ours in its own form.
+        self.alive &= same && !cut && !self.is_foreign();
         if !same {
             self.foreign = Foreign::default();
         }
@@ -146,7 +147,7 @@ impl JournalFile {
             }
         }
         self.disk = Some(disk);
-        self.alive = self.alive || self.readable(blocks, 0, self.len()).is_some();
+        self.alive = self.alive || (!self.is_foreign() && self.readable(blocks, 0, self.len()).is_some());
         // Its first entry may be half written.
         self.retry = !self.alive && self.len() > 0 && self.may_be_unfinished() && !self.index.is_salvaged();
         if let (Way::Dead(entries), false) = (self.way(), self.is_foreign()) {

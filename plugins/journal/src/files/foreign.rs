@@ -2,7 +2,7 @@
 
 use infralogs_core::{
     cursor::Cursor,
-    entry::{Entries, Entry},
+    entry::{Entries, Entry, FIELD_BYTES_MAX},
     wire::{Limits, export},
 };
 use rustix::{
@@ -18,6 +18,8 @@ use std::{
 
 /// How much of what it prints is taken at once.
 const PIECE_BYTES: usize = 64 << 10;
+/// Of a longer field only what is kept of it is ever held.
+const FIELD_HELD_BYTES_MAX: usize = FIELD_BYTES_MAX + (64 << 10);
 /// The longest it may be silent.
 const SILENCE_S_MAX: i64 = 30;
 /// How long after a failure it is tried again.
@@ -95,15 +97,16 @@ impl Foreign {
     /// Reads the next entry; `false` if there is none.
     pub(crate) fn advance(&mut self) -> io::Result<bool> {
         let Some(running) = &mut self.running else { return Ok(false) };
-        let Some(text) = running.entry()? else {
-            self.stop();
-            return Ok(false);
-        };
-        let broken = |error: infralogs_core::Error| io::Error::new(ErrorKind::InvalidData, error.what);
-        let mut reader = export::Reader::new(Limits::default());
-        reader.push(text).map_err(broken)?;
-        self.entry = reader.finish(None).map_err(broken)?.entries;
-        Ok(!self.entry.is_empty())
+        match running.entry()? {
+            Some(entry) => {
+                self.entry = entry;
+                Ok(true)
+            }
+            None => {
+                self.stop();
+                Ok(false)
+            }
+        }
     }
 
     /// Ends it.
@@ -113,25 +116,20 @@ impl Foreign {
 }
 
 impl Running {
-    /// The text of the next entry.
-    fn entry(&mut self) -> io::Result<Option<&[u8]>> {
-        loop {
-            let text = &self.text[self.taken..];
-            let length =
-                export::entry_length(text).map_err(|error| io::Error::new(ErrorKind::InvalidData, error.what))?;
-            if let Some(length) = length {
-                self.taken += length;
-                return Ok(Some(&self.text[self.taken - length..self.taken]));
+    /// The next entry, alone. Of a field too long for us the beginning is kept.
+    fn entry(&mut self) -> io::Result<Option<Entries>> {
+        let broken = |error: infralogs_core::Error| io::Error::new(ErrorKind::InvalidData, error.what);
+        let mut reader = export::Reader::new(Limits { line_bytes: FIELD_HELD_BYTES_MAX, ..Limits::default() });
+        while reader.entries() == 0 {
+            if self.taken == self.text.len() && !self.more()? {
+                return self.ended(reader.is_within()).map(|()| None);
             }
-            self.text.drain(..self.taken);
-            self.taken = 0;
-            if !self.more()? {
-                return self.ended().map(|()| None);
-            }
+            self.taken += reader.push_one(&self.text[self.taken..]).map_err(broken)?;
         }
+        reader.finish(None).map(|batch| Some(batch.entries)).map_err(broken)
     }
 
-    /// Takes the next piece; `false` at the end.
+    /// Takes the next piece in place of the last; `false` at the end.
     fn more(&mut self) -> io::Result<bool> {
         let patience = Timespec { tv_sec: SILENCE_S_MAX, tv_nsec: 0 };
         match poll(&mut [PollFd::new(&self.printed, PollFlags::IN)], Some(&patience)) {
@@ -139,17 +137,17 @@ impl Running {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let before = self.text.len();
-        self.text.resize(before + PIECE_BYTES, 0);
-        let read = self.printed.read(&mut self.text[before..]);
-        self.text.truncate(before + *read.as_ref().unwrap_or(&0));
+        self.taken = 0;
+        self.text.resize(PIECE_BYTES, 0);
+        let read = self.printed.read(&mut self.text);
+        self.text.truncate(*read.as_ref().unwrap_or(&0));
         Ok(read? > 0)
     }
 
     /// What it printed counts only if it was not cut short.
-    fn ended(&mut self) -> io::Result<()> {
+    fn ended(&mut self, is_within: bool) -> io::Result<()> {
         let status = self.child.wait()?;
-        if status.success() && self.text.is_empty() {
+        if status.success() && !is_within {
             return Ok(());
         }
         Err(io::Error::other(format!("journalctl ended with {status}")))

@@ -22,6 +22,17 @@ pub mod text;
 pub fn write(text: &[u8], to: &Path, environment: &[(&str, &str)]) {
     let mut command = Command::new("/lib/systemd/systemd-journal-remote");
     command.arg("-o").arg(to).arg("-").envs(environment.iter().copied());
+    write_by(command, text);
+}
+
+/// Writes it into a file in which nothing is packed.
+pub fn write_unpacked(text: &[u8], to: &Path, environment: &[(&str, &str)]) {
+    let mut command = Command::new("/lib/systemd/systemd-journal-remote");
+    command.arg("--compress=no").arg("-o").arg(to).arg("-").envs(environment.iter().copied());
+    write_by(command, text);
+}
+
+fn write_by(mut command: Command, text: &[u8]) {
     let mut running =
         command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("systemd-journal-remote is installed");
     running.stdin.take().expect("its input").write_all(text).expect("written");
