@@ -21,6 +21,7 @@ use std::{collections::BTreeMap, sync::Arc};
 pub(super) fn check(check: &mut Check<'_>, drafts: &[Shared<ParserDraft>]) -> Vec<Arc<Parser>> {
     let mut seen = BTreeMap::new();
     let mut parsers = Vec::with_capacity(drafts.len());
+    let places: Vec<Place> = drafts.iter().map(|draft| lock(draft).at.clone()).collect();
     for draft in drafts {
         let draft = lock(draft);
         let name = draft.spec.name.clone();
@@ -39,11 +40,23 @@ pub(super) fn check(check: &mut Check<'_>, drafts: &[Shared<ParserDraft>]) -> Ve
                 parser.check_examples(Time::now()).iter().for_each(|found| flaw(check, &draft, found));
                 parsers.push(Arc::new(parser));
             }
-            Err(flaws) => flaws.iter().for_each(|found| flaw(check, &draft, found)),
+            Err(flaws) => {
+                let cut = draft.columns_at.is_none() && cut_short(check, &draft.at, &places);
+                let own = flaws.iter().filter(|flaw| !(cut && flaw.part == Part::Columns));
+                own.for_each(|found| flaw(check, &draft, found));
+            }
         }
     }
     parsers.sort_by(|a, b| a.spec.name.cmp(&b.spec.name));
     parsers
+}
+
+/// Whether a declaration failed while its script ran, somewhere between its own place and the next one's:
+/// what it would have said after that is not known.
+fn cut_short(check: &Check, at: &Place, all: &[Place]) -> bool {
+    let later = all.iter().filter(|other| other.file.shown == at.file.shown && other.line > at.line);
+    let end = later.map(|other| other.line).min().unwrap_or(usize::MAX);
+    check.problems.iter().any(|found| found.file == at.file.shown && (at.line..end).contains(&found.line))
 }
 
 /// Closures read fields that are there and set fields they said they add.
