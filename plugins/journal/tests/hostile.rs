@@ -67,6 +67,23 @@ fn a_file_cut_anywhere_is_read_as_far_as_it_goes() {
 }
 
 #[test]
+fn a_small_file_cut_at_every_offset_of_its_objects_is_survived() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), "whole.journal", 2, 6, &[]);
+    let whole = std::fs::read(&path).unwrap();
+    let used = whole.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    // Two hash tables come first, all but empty, each named by place and size in the header.
+    let number = |at: usize| u64::from_le_bytes(whole[at..at + 8].try_into().unwrap()) as usize;
+    let first = (number(104) + number(112)).max(number(120) + number(128));
+    assert!((1_000..9_000).contains(&(used - first)), "from {first} to {used}");
+    let cut = OpenOptions::new().write(true).open(&path).unwrap();
+    for length in (first..used).rev() {
+        cut.set_len(length as u64).unwrap();
+        assert!(survives(&path, &format!("cut at {length}")) <= 2);
+    }
+}
+
+#[test]
 fn a_file_with_any_bytes_overwritten_is_survived() {
     let folder = tempfile::tempdir().unwrap();
     let path = file(folder.path(), "damaged.journal", 60, 5, &[]);
