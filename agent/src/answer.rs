@@ -175,5 +175,7 @@ pub(crate) async fn read_from(state: &State, source: &mut dyn Source, ask: &Ask)
     state.served.entries.fetch_add(batch.entries.len() as u64, Ordering::Relaxed);
     state.served.dropped.fetch_add(batch.dropped, Ordering::Relaxed);
     state.served.unreadable.fetch_add(batch.unreadable, Ordering::Relaxed);
+    state.served.unread.fetch_add(batch.unread, Ordering::Relaxed);
+    state.served.lost.fetch_add(batch.gaps.iter().filter_map(|gap| gap.lost).sum(), Ordering::Relaxed);
     Ok((batch, read))
 }

@@ -47,18 +47,14 @@ impl Ops for AgentOps {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         page.counter("infralogs_agent_answers_total", "Answers begun", &[], read(&self.served.answers));
         page.counter("infralogs_agent_entries_total", "Entries served", &[], read(&self.served.entries));
-        page.counter(
-            "infralogs_agent_dropped_total",
-            "Entries that rules or filters left out",
-            &[],
-            read(&self.served.dropped),
-        );
-        page.counter(
-            "infralogs_agent_unreadable_total",
-            "Damaged entries that readers passed",
-            &[],
-            read(&self.served.unreadable),
-        );
+        for (name, help, counter) in [
+            ("infralogs_agent_dropped_total", "Entries that rules or filters left out", &self.served.dropped),
+            ("infralogs_agent_unreadable_total", "Damaged entries that readers passed", &self.served.unreadable),
+            ("infralogs_agent_unread_total", "Numbers that are in no file we can read", &self.served.unread),
+            ("infralogs_agent_lost_total", "Entries removed before readers came to them", &self.served.lost),
+        ] {
+            page.counter(name, help, &[], read(counter));
+        }
         let noted = (self.files)();
         for (how, files) in [
             ("through journalctl", &noted.through_journalctl),

@@ -80,6 +80,8 @@ pub(crate) struct Served {
     pub(crate) entries: AtomicU64,
     pub(crate) dropped: AtomicU64,
     pub(crate) unreadable: AtomicU64,
+    pub(crate) unread: AtomicU64,
+    pub(crate) lost: AtomicU64,
     pub(crate) answers: AtomicU64,
 }
 
