@@ -79,6 +79,7 @@ pub async fn serve(request: Request<crate::State>) -> tide::Result {
     };
     let mut response = Response::builder(StatusCode::Ok)
         .header("cache-control", "public, max-age=31536000, immutable")
+        .header("cross-origin-resource-policy", "cross-origin") // embedded dashboards load them; they say nothing
         .header("vary", "accept-encoding");
     response = if accepts("br") {
         response.header("content-encoding", "br").body(asset.br)

@@ -30,7 +30,8 @@ pub struct Drawn {
     pub shown: Shown,
     /// The document made of them.
     pub document: Document,
-    page: Value,
+    /// What the page around the charts needs to know.
+    pub page: Value,
     frame: Value,
     at: Time,
 }

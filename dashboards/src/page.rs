@@ -86,7 +86,7 @@ fn html(status: StatusCode, title: &str, scripts: &str, body: &str) -> Response 
 fn scripts() -> String {
     let mut tags = String::new();
     let modules = assets::OWN.iter().filter(|asset| asset.name.ends_with(".js"));
-    for module in modules.filter(|asset| !matches!(asset.name, "early.js" | "offline.js")) {
+    for module in modules.filter(|asset| !matches!(asset.name, "early.js" | "offline.js" | "embed.js")) {
         let _ = write!(tags, "<link rel=\"modulepreload\" href=\"{}\">", assets::own_path(module.name));
     }
     for path in assets::bokeh_paths() {

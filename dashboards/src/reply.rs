@@ -25,13 +25,14 @@ impl<S: Clone + Send + Sync + 'static> Middleware<S> for Guard {
             ("x-frame-options", "DENY"),
             ("referrer-policy", "same-origin"),
             ("cross-origin-opener-policy", "same-origin"),
-            ("cross-origin-resource-policy", "same-origin"),
             ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
         ] {
             response.insert_header(name, value);
         }
-        if response.header("cache-control").is_none() {
-            response.insert_header("cache-control", "no-store");
+        for (name, unless_said) in [("cache-control", "no-store"), ("cross-origin-resource-policy", "same-origin")] {
+            if response.header(name).is_none() {
+                response.insert_header(name, unless_said);
+            }
         }
         Ok(response)
     }

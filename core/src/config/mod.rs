@@ -33,6 +33,8 @@ pub struct Config {
     pub listen: String,
     /// Who may look at dashboards; `None`: everyone who reaches the address.
     pub sign_in: Option<SignIn>,
+    /// Origins of other sites whose pages may show dashboards: `https://wiki.example.org`.
+    pub embed: Vec<String>,
     /// Lists of targets by the name scripts use: `inventory("fleet")`.
     pub inventories: BTreeMap<String, InventoryConfig>,
     /// The most polls at once.
@@ -135,6 +137,8 @@ struct Raw {
     #[serde(default)]
     sign_in: Option<SignIn>,
     #[serde(default)]
+    embed: Vec<String>,
+    #[serde(default)]
     inventories: BTreeMap<String, serde_json::Value>,
     #[serde(default)]
     limits: Limits,
@@ -164,6 +168,7 @@ impl Config {
             secrets: None,
             listen: "127.0.0.1:8080".into(),
             sign_in: None,
+            embed: Vec::new(),
             inventories: BTreeMap::new(),
             polls_max: 64,
             folder: PathBuf::from("."),
@@ -202,6 +207,7 @@ impl Config {
                 .transpose()?,
             listen: raw.listen.unwrap_or_else(|| "127.0.0.1:8080".into()),
             sign_in: raw.sign_in.map(|said| sign_in(said, &folder, &format!("{place}: sign_in"))).transpose()?,
+            embed: raw.embed,
             inventories,
             polls_max: raw.limits.polls.unwrap_or(64).clamp(1, 10_000),
             folder,

@@ -26,8 +26,11 @@ const KEYS_AGE_MAX: Duration = Duration::from_secs(1);
 /// The longest cookie looked at, in bytes.
 const COOKIE_BYTES_MAX: usize = 1_024;
 
-/// What else a key might sign must not pass as a session.
-const PURPOSE: &[u8] = b"infralogs session 1\n";
+/// What is signed for one purpose must not pass for another: a session of a person.
+pub const SESSION_OF: &str = "infralogs session 1";
+
+/// What a page of another site may do, followed by the dashboard.
+pub const EMBED: &str = "infralogs embed 1";
 
 type Key = Vec<u8>;
 
@@ -68,20 +71,21 @@ impl Keys {
         Ok(Self::File(Reread::told(place, told, read)?))
     }
 
-    /// A cookie's value for this user from now on, as long as what they signed in with holds.
-    pub fn seal(&self, user: &str, by: &[u8]) -> String {
+    /// What lets this user do something from now on, as long as what they signed in with holds.
+    pub fn seal(&self, purpose: &str, user: &str, by: &[u8]) -> String {
         let until = Time::now().plus(SESSION).0 / 1_000_000;
         let said = format!("{until}.{}", URL_SAFE_NO_PAD.encode(user));
-        let mac = self.each(|keys| keys.first().map(|key| mac(key, &said, by).finalize().into_bytes()));
+        let mac = self.each(|keys| keys.first().map(|key| mac(key, purpose, &said, by).finalize().into_bytes()));
         let mac = mac.map(|mac| URL_SAFE_NO_PAD.encode(mac)).unwrap_or_default();
         format!("{said}.{mac}")
     }
 
-    /// Who signed in, if one of our keys signed it for something that still holds and its time is not over.
-    pub fn open<B: AsRef<[u8]>>(&self, value: &str, holding: &[B]) -> Option<String> {
+    /// Who signed in, if one of our keys signed it for this and something that still holds, and its time is not over.
+    pub fn open<B: AsRef<[u8]>>(&self, purpose: &str, value: &str, holding: &[B]) -> Option<String> {
         let (said, signed) = value.rsplit_once('.').filter(|_| value.len() <= COOKIE_BYTES_MAX)?;
         let signed = URL_SAFE_NO_PAD.decode(signed).ok()?;
-        let fits = |key: &Key| holding.iter().any(|by| mac(key, said, by.as_ref()).verify_slice(&signed).is_ok());
+        let fits =
+            |key: &Key| holding.iter().any(|by| mac(key, purpose, said, by.as_ref()).verify_slice(&signed).is_ok());
         let genuine = self.each(|keys| keys.iter().any(fits));
         if let (false, Self::File(file)) = (genuine, self) {
             file.doubt();
@@ -100,9 +104,10 @@ impl Keys {
     }
 }
 
-fn mac(key: &[u8], said: &str, by: &[u8]) -> Hmac<Sha256> {
+fn mac(key: &[u8], purpose: &str, said: &str, by: &[u8]) -> Hmac<Sha256> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
-    mac.update(PURPOSE);
+    mac.update(purpose.as_bytes());
+    mac.update(b"\n");
     mac.update(said.as_bytes());
     mac.update(b"\n");
     mac.update(by);
@@ -143,19 +148,21 @@ mod tests {
     #[test]
     fn only_what_our_keys_signed_opens() {
         let (ours, others) = (Keys::random(), Keys::random());
-        let sealed = ours.seal("ada", b"one");
-        assert_eq!(ours.open(&sealed, &[b"two", b"one"]).as_deref(), Some("ada"));
-        assert_eq!(ours.open(&sealed, &[b"two"]), None, "its token is gone");
-        assert_eq!(others.open(&sealed, &[b"one"]), None, "another key");
+        let sealed = ours.seal(SESSION_OF, "ada", b"one");
+        assert_eq!(ours.open(SESSION_OF, &sealed, &[b"two", b"one"]).as_deref(), Some("ada"));
+        assert_eq!(ours.open(SESSION_OF, &sealed, &[b"two"]), None, "its token is gone");
+        assert_eq!(ours.open(EMBED, &sealed, &[b"one"]), None, "another purpose");
+        assert_eq!(others.open(SESSION_OF, &sealed, &[b"one"]), None, "another key");
         for at in 0..sealed.len() {
             let mut forged = sealed.clone().into_bytes();
             forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
             let forged = String::from_utf8(forged).expect("ASCII");
-            assert_eq!(ours.open(&forged, &[b"one"]), None, "letter {at} changed: {forged}");
+            assert_eq!(ours.open(SESSION_OF, &forged, &[b"one"]), None, "letter {at} changed: {forged}");
         }
         let said = format!("{}.{}", Time::now().0 / 1_000_000 - 1, URL_SAFE_NO_PAD.encode("ada"));
         let Keys::Random(key) = &ours else { unreachable!("made above") };
-        let late = format!("{said}.{}", URL_SAFE_NO_PAD.encode(mac(key, &said, b"one").finalize().into_bytes()));
-        assert_eq!(ours.open(&late, &[b"one"]), None, "its time is over");
+        let late =
+            format!("{said}.{}", URL_SAFE_NO_PAD.encode(mac(key, SESSION_OF, &said, b"one").finalize().into_bytes()));
+        assert_eq!(ours.open(SESSION_OF, &late, &[b"one"]), None, "its time is over");
     }
 }

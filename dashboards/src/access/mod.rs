@@ -7,14 +7,17 @@ mod cookie;
 mod pace;
 mod page;
 mod proxy;
+mod sites;
 
 pub use page::{form, leave, take};
+pub use sites::Told;
 
 use cookie::Keys;
-use infralogs_core::{Error, Result, config::SignIn, dashboard::Dashboard, rotate::Told};
+use infralogs_core::{Error, Result, config::SignIn, dashboard::Dashboard, rotate};
 use infralogs_http::{Tokens, answer};
 use pace::Pace;
 use proxy::Proxy;
+use sites::Sites;
 use std::{net::IpAddr, sync::Arc};
 use tide::{Middleware, Next, Redirect, Request, Response, StatusCode, http::Method};
 
@@ -23,7 +26,11 @@ const BY_TOKEN: &str = "token";
 
 /// Who may look at a dashboard service. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Access(Option<Arc<Ways>>);
+pub struct Access {
+    /// `None`: everyone.
+    ways: Option<Arc<Ways>>,
+    sites: Arc<Sites>,
+}
 
 /// The ways in.
 struct Ways {
@@ -38,25 +45,30 @@ impl Ways {
     fn holding(&self) -> Vec<[u8; 32]> {
         self.tokens.as_ref().map(Tokens::digests).unwrap_or_default()
     }
+
+    /// Who has this session.
+    fn opens(&self, session: &str) -> Option<String> {
+        self.keys.open(cookie::SESSION_OF, session, &self.holding())
+    }
 }
 
 impl std::fmt::Debug for Access {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if self.0.is_some() { "Access(by sign-in)" } else { "Access(open)" })
+        f.write_str(if self.ways.is_some() { "Access(by sign-in)" } else { "Access(open)" })
     }
 }
 
 impl Access {
     /// Everyone who reaches the address.
     pub fn open() -> Self {
-        Self(None)
+        Self::default()
     }
 
     /// As the configuration says. `secret` follows the value of a secret by its path.
     ///
     /// # Errors
     /// `Invalid` if a file can't be read or says nothing, an address is none, or a secret can't be had.
-    pub fn of(config: Option<&SignIn>, secret: &dyn Fn(&str) -> Result<Told>) -> Result<Self> {
+    pub fn of(config: Option<&SignIn>, secret: &dyn Fn(&str) -> Result<rotate::Told>) -> Result<Self> {
         let Some(config) = config else { return Ok(Self::open()) };
         let tokens = match (&config.token_file, &config.token_secret) {
             (Some(file), _) => Some(Tokens::from_file(file)?),
@@ -76,7 +88,26 @@ impl Access {
             },
             pace: Pace::default(),
         };
-        Ok(Self(Some(Arc::new(ways))))
+        Ok(Self { ways: Some(Arc::new(ways)), ..Self::default() })
+    }
+
+    /// The same, and pages of these sites may show dashboards.
+    ///
+    /// # Errors
+    /// `Invalid` if one is no origin.
+    pub fn embedded_in(self, origins: &[String]) -> Result<Self> {
+        Ok(Self { sites: Arc::new(Sites::new(origins)?), ..self })
+    }
+
+    /// The site whose page sent the request, if it may show dashboards.
+    pub fn site<S>(&self, request: &Request<S>) -> Option<&str> {
+        self.sites.of(request)
+    }
+
+    /// What a page that shows this view opens its conversation with.
+    pub fn token<S>(&self, request: &Request<S>, dashboard: &str, view: &str) -> String {
+        let user = request.ext::<User>().map_or("", |User(user)| user);
+        sites::token(request, self.ways.as_deref(), dashboard, user, view)
     }
 
     /// Whether who began to listen by this request may go on: a token or a key may be gone by now.
@@ -86,11 +117,14 @@ impl Access {
 
     /// Who asks; `None`: nobody we know.
     fn user<S>(&self, request: &Request<S>) -> Option<String> {
-        let Some(ways) = &self.0 else { return Some(String::new()) };
+        let Some(ways) = &self.ways else { return Some(String::new()) };
         if let Some(user) = ways.proxy.as_ref().and_then(|proxy| proxy.user(peer(request), request)) {
             return Some(user);
         }
-        if let Some(user) = cookie::presented(request).and_then(|value| ways.keys.open(&value, &ways.holding())) {
+        if let Some(user) = cookie::presented(request).and_then(|value| ways.opens(&value)) {
+            return Some(user);
+        }
+        if let Some(user) = sites::passed(request, ways) {
             return Some(user);
         }
         let authorization = request.header("authorization").filter(|values| values.iter().count() == 1)?;
@@ -133,6 +167,9 @@ pub struct Gate(pub Access);
 #[tide::utils::async_trait]
 impl<S: Clone + Send + Sync + 'static> Middleware<S> for Gate {
     async fn handle(&self, mut request: Request<S>, next: Next<'_, S>) -> tide::Result {
+        if let Some(may) = preflight(&self.0, &request) {
+            return Ok(may);
+        }
         let reads = matches!(request.method(), Method::Get | Method::Head);
         if !reads && !from_here(&request) {
             return Ok(answer::told(StatusCode::Forbidden, "another site sent this", Some("act on our own page")));
@@ -154,6 +191,19 @@ impl<S: Clone + Send + Sync + 'static> Middleware<S> for Gate {
         told.insert_header("www-authenticate", "Bearer");
         Ok(told)
     }
+}
+
+/// The answer to a browser that asks whether a listed site's page may send its token.
+fn preflight<S>(access: &Access, request: &Request<S>) -> Option<Response> {
+    let asks = request.method() == Method::Options && request.url().path().ends_with("/autoload.js");
+    let site = access.site(request).filter(|_| asks)?;
+    let answer = Response::builder(StatusCode::NoContent)
+        .header("access-control-allow-origin", site)
+        .header("access-control-allow-methods", "GET")
+        .header("access-control-allow-headers", "authorization")
+        .header("access-control-max-age", "600")
+        .header("vary", "origin");
+    Some(answer.build())
 }
 
 /// Path and question of a request.

@@ -32,7 +32,7 @@ pub async fn take(mut request: Request<State>) -> tide::Result {
     let mut sent: HashMap<String, String> = request.body_form().await?;
     let mut field = |name| sent.remove(name).unwrap_or_default();
     let (token, next) = (field("token"), field("next"));
-    let Some(ways) = request.state().access.0.clone() else { return Ok(Redirect::see_other("/").into()) };
+    let Some(ways) = request.state().access.ways.clone() else { return Ok(Redirect::see_other("/").into()) };
     let from = peer(&request);
     if !ways.pace.may_try(from) {
         let mut told = words(StatusCode::TooManyRequests, &next, Some("Too many wrong tokens. Wait a minute."));
@@ -46,7 +46,10 @@ pub async fn take(mut request: Request<State>) -> tide::Result {
     }
     let mut back: Response = Redirect::see_other(own(&next)).into();
     let by = Sha256::digest(token.trim().as_bytes());
-    back.insert_header("set-cookie", cookie::set(&ways.keys.seal(BY_TOKEN, &by), is_encrypted(&request)));
+    back.insert_header(
+        "set-cookie",
+        cookie::set(&ways.keys.seal(cookie::SESSION_OF, BY_TOKEN, &by), is_encrypted(&request)),
+    );
     Ok(back)
 }
 

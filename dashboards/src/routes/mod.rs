@@ -1,5 +1,6 @@
 //! Which path is answered by what.
 
+mod embed;
 mod events;
 mod socket;
 
@@ -22,6 +23,7 @@ pub fn routes(state: State) -> tide::Server<State> {
     app.at("/a/:sum/:name").get(assets::serve);
     app.at("/d/:name").get(dashboard);
     app.at("/d/:name/events").get(events::events);
+    app.at("/d/:name/autoload.js").get(embed::autoload);
     app.at("/d/:name/ws").get(socket::socket);
     app.at("/d/:name/choices/:pick").get(choices::choices);
     app.at("/d/:name/panel/:file").get(panel::panel);
@@ -53,13 +55,18 @@ async fn document(request: Request<State>, name: &str) -> tide::Result {
 
 /// The view a request asks for.
 pub fn view<S>(request: &Request<S>, dashboard: &str) -> Result<View> {
-    let given: Vec<_> = parameters(request).filter(|(name, _)| !is_ours(name)).collect();
+    view_of(dashboard, parameters(request))
+}
+
+/// The view that parameters say.
+fn view_of<'p>(dashboard: &str, said: impl Iterator<Item = (Cow<'p, str>, Cow<'p, str>)>) -> Result<View> {
+    let given: Vec<_> = said.filter(|(name, _)| !is_ours(name)).collect();
     View::parse(dashboard, given.iter().map(|(name, value)| (&**name, &**value)), Time::now())
 }
 
 /// Parameters that say how to answer, not what to show.
 fn is_ours(name: &str) -> bool {
-    matches!(name, "after" | "fresh" | "bokeh-session-id" | "entry_at" | "entry_host")
+    matches!(name, "after" | "fresh" | "entry_at" | "entry_host" | "resources") || name.starts_with("bokeh-")
 }
 
 /// What stands behind the `?`.

@@ -1,9 +1,9 @@
 //! `/d/<name>/ws`: the protocol of Bokeh's own server, a second door to the same documents and patches. Python's
 //! `bokeh.client.pull_session` comes in here.
 
-use super::{missing, view};
-use crate::{State, feed::Feed};
-use infralogs_core::{Error, Kind, Result};
+use super::{missing, view, view_of};
+use crate::{State, access, feed::Feed};
+use infralogs_core::{Error, Kind, Result, view::View};
 use infralogs_http::{
     Stop,
     socket::{Offer, Talk},
@@ -28,8 +28,8 @@ const LISTENERS_MAX: usize = 2_000;
 pub async fn socket(request: Request<State>) -> tide::Result {
     let name = request.param("name")?;
     let state = request.state();
-    if !crate::access::from_here(&request) {
-        let next = Some("only our own pages and programs may open it");
+    if !access::from_here(&request) && state.access.site(&request).is_none() {
+        let next = Some("our own pages, programs, and the sites that `embed` in infralogs.yaml lists may open it");
         return Ok(infralogs_http::answer::told(StatusCode::Forbidden, "another site sent this", next));
     }
     if let Some(missing) = missing(&request, name) {
@@ -38,10 +38,17 @@ pub async fn socket(request: Request<State>) -> tide::Result {
     if state.hub.counts().1 >= LISTENERS_MAX {
         return Err(Error::new(Kind::Unavailable, format!("{LISTENERS_MAX} pages listen already")).into());
     }
-    let feed = state.hub.feed(&view(&request, name)?)?;
+    let feed = state.hub.feed(&asked(&request, name)?)?;
     let stop = infralogs_http::stop(&request);
     let offer = Offer::of(&request)?;
     Ok(offer.accept("bokeh", move |talk| converse(talk, feed, request, stop)))
+}
+
+/// The view a client asks for: by its address, or a page of another site by what autoload.js told it.
+fn asked(request: &Request<State>, name: &str) -> Result<View> {
+    let Some(told) = access::Told::of(request) else { return view(request, name) };
+    let said = tide::http::Url::parse(&format!("http://here/?{}", told.view));
+    view_of(name, said.map_err(|_| Error::invalid("the view is no question"))?.query_pairs())
 }
 
 async fn converse(talk: Talk, feed: Arc<Feed>, request: Request<State>, mut stop: Stop) {

@@ -32,7 +32,7 @@ impl Args {
         let chosen = config.read.as_ref().unwrap_or(&config.store);
         let store = connect::store(chosen)?;
         let keys = Keys::of(config.secrets.as_ref())?;
-        let access = Access::of(config.sign_in.as_ref(), &|path| keys.told(path))?;
+        let access = Access::of(config.sign_in.as_ref(), &|path| keys.told(path))?.embedded_in(&config.embed)?;
         let Some(scripts) = scripts::open(&config.scripts) else { return Ok(ExitCode::from(2)) };
         let listener = infralogs_http::bind(self.listen.as_deref().unwrap_or(&config.listen)).await?;
         if config.sign_in.is_none() && listener.local_addr().is_ok_and(|address| !address.ip().is_loopback()) {
