@@ -23,6 +23,7 @@ pub mod value;
 // What is asked of plugins, and what the configuration says.
 pub mod config;
 pub mod plugin;
+pub mod room;
 pub mod rotate;
 
 // Parsing, expressions, SQL text, the wire.

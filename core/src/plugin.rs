@@ -11,6 +11,7 @@ use crate::{
     id::Id128,
     inventory::Target,
     query::{Frame, Query},
+    room::Room,
     table::{ParsedRows, Quarantined, Rows, TableDef},
     time::{Time, Window},
 };
@@ -89,6 +90,8 @@ pub struct Ask {
     pub bytes: usize,
     /// How long to wait for the first entry if there is none yet.
     pub wait: Duration,
+    /// Where a source that reads an answer of unknown length asks for room as it grows.
+    pub room: Room,
 }
 
 impl Default for Ask {
@@ -101,6 +104,7 @@ impl Default for Ask {
             limit: 5_000,
             bytes: BATCH_BYTES_MAX,
             wait: Duration::ZERO,
+            room: Room::default(),
         }
     }
 }
@@ -316,10 +320,25 @@ pub trait Store: Send + Sync {
     fn wait_for(&self, _position: &str, _wait: Duration) -> Result<bool> {
         Ok(true)
     }
+    /// Its connections now, for stores that have some.
+    fn connections(&self) -> Option<Connections> {
+        None
+    }
     /// What is given credentials that rotate, for stores that log in somewhere.
     fn holder(&self) -> Option<&dyn Holder> {
         None
     }
+}
+
+/// Connections of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connections {
+    /// At work now.
+    pub busy: usize,
+    /// Open, and waiting to be used.
+    pub idle: usize,
+    /// The most there may be.
+    pub most: usize,
 }
 
 /// How a query is answered.

@@ -22,7 +22,7 @@ pub use machines::Machines;
 pub use poll::{Failure, Follower, Party, Polled, Reading};
 pub use replay::{Replayed, replay};
 pub use rhythm::Rhythm;
-pub use status::{DELAY_LIMITS_S, Delays, PollStatus, Status, Totals};
+pub use status::{DELAY_LIMITS_S, Delays, PollStatus, Status, Totals, Turn};
 pub use timetable::{Ended, PollKey, Timetable};
 
 use crate::{
@@ -111,6 +111,14 @@ impl Collector {
                 self.retain(running.definitions.clone());
             }
             self.start_due(&mut running, &mut work, now);
+            self.status.turned(Turn {
+                at: now,
+                wanted: running.wanted.len(),
+                in_flight: work.flight.len(),
+                in_flight_max: self.polls_max,
+                waiting: running.leases.waiting(),
+                rooms: running.rooms.taken().to_vec(),
+            });
             let sleep = self.sleep(&running, &work);
             tokio::select! {
                 _ = stop.changed() => break,
@@ -154,7 +162,7 @@ impl Collector {
             let plan = running.plan_of(&wanted);
             let mut follower =
                 Follower::new(wanted.target.clone(), key.stream.clone(), (self.open)(&wanted.target, &key.stream)?)
-                    .among(&running.machines);
+                    .among(&running.machines, &running.rooms);
             let reading = reading(&wanted);
             loop {
                 match follower.poll(&plan, &self.store, reading).await {
@@ -243,7 +251,8 @@ impl Collector {
         let follower = running.followers.remove(&key).map_or_else(
             || {
                 let source = (self.open)(&wanted.target, &key.stream)?;
-                Ok(Follower::new(wanted.target.clone(), key.stream.clone(), source).among(&running.machines))
+                Ok(Follower::new(wanted.target.clone(), key.stream.clone(), source)
+                    .among(&running.machines, &running.rooms))
             },
             Ok,
         );

@@ -8,9 +8,13 @@ use crate::{
     inventory::{Target, label_field},
     parse::Plan,
     plugin::{Ask, Commit, Committed, LOGS, Source, Store, Stream},
+    room::{Room, Rooms},
     time::Time,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// Follows one stream of a target from poll to poll. What it knows is only a copy of the stored checkpoint.
 pub struct Follower {
@@ -22,6 +26,8 @@ pub struct Follower {
     source: Box<dyn Source>,
     /// Which machines the other targets are.
     machines: Arc<Machines>,
+    /// What all polls together may hold.
+    rooms: Rooms,
     place: Option<Place>,
     reported: Option<Time>,
     /// What is wrong with the target itself, from this poll; the store's troubles are not its.
@@ -44,9 +50,17 @@ pub struct Polled {
     pub entries: u64,
     /// Rows stored in all tables.
     pub rows: u64,
+    /// Bytes of the entries stored: their fields' names and values.
+    pub bytes: u64,
     /// Records that went to quarantine.
     pub quarantined: u64,
-    /// Entries known to be lost before us.
+    /// Entries left out by rules.
+    pub dropped: u64,
+    /// Entries damaged in the journal.
+    pub unreadable: u64,
+    /// Holes in the journal.
+    pub gaps: u64,
+    /// Entries known to be lost before us, in those holes.
     pub lost: u64,
     /// The time of the newest entry stored.
     pub newest: Option<Time>,
@@ -85,6 +99,8 @@ pub struct Reading {
     pub since: Option<Duration>,
 }
 
+/// The most bytes of one read of a source in this process, as far as it can cut there.
+const DIRECT_BYTES: usize = 8 << 20;
 /// An idle target, or one that goes on failing in the same words, is noted in the store this often.
 const SEEN_EVERY: Duration = Duration::from_secs(30);
 
@@ -92,14 +108,14 @@ impl Follower {
     /// Follows a stream (`logs`, `disk`) of a target through a source that reads it.
     pub fn new(target: Target, stream: Arc<str>, source: Box<dyn Source>) -> Self {
         let labels = target.labels.iter().map(|(name, value)| (label_field(name), value.clone())).collect();
-        let machines = Arc::default();
-        Self { target, labels, stream, source, machines, place: None, reported: None, trouble: None, told: None }
+        let (machines, rooms) = (Arc::default(), Rooms::default());
+        Self { target, labels, stream, source, machines, rooms, place: None, reported: None, trouble: None, told: None }
     }
 
-    /// One of many targets, none of which may say that it is another's machine.
+    /// One of many targets, none of which may say that it is another's machine, and which hold only so much together.
     #[must_use]
-    pub fn among(mut self, machines: &Arc<Machines>) -> Self {
-        self.machines = machines.clone();
+    pub fn among(mut self, machines: &Arc<Machines>, rooms: &Rooms) -> Self {
+        (self.machines, self.rooms) = (machines.clone(), rooms.clone());
         self
     }
 
@@ -130,7 +146,14 @@ impl Follower {
         };
         let now = Time::now();
         let since = how.since.filter(|_| place.checkpoint.is_none()).map(|span| now.minus(span));
-        let ask = Ask { after: place.checkpoint, since, limit: how.limit, ..Ask::default() };
+        // Held until everything is stored.
+        let room = self.rooms.one();
+        let mut ask = Ask { after: place.checkpoint, since, limit: how.limit, room: room.clone(), ..Ask::default() };
+        if self.target.direct.is_some() {
+            // Read in this process: it knows beforehand when to end.
+            ask.bytes = DIRECT_BYTES;
+            room.hold(DIRECT_BYTES).await;
+        }
         let mut batch = self.read(&ask, how.timeout).await?;
         batch.entries.give_all(&self.labels);
         if batch.machine != place.stream.machine {
@@ -152,7 +175,8 @@ impl Follower {
         let (target, name) = (self.target.clone(), self.stream.clone());
         let (plan, store) = (plan.clone(), store.clone());
         let (polled, stored) =
-            blocking(move || store_batch(&*store, &plan, (&target, &name), place.checkpoint, next, &batch)).await?;
+            blocking(move || store_batch(&*store, &plan, (&target, &name), place.checkpoint, next, &batch, &room))
+                .await?;
         match stored {
             Committed::Stored { rows } => {
                 let stream = Stream { seqnum_id: next.seqnum_id, ..place.stream };
@@ -283,6 +307,7 @@ fn store_batch(
     expect: Option<Cursor>,
     next: Cursor,
     batch: &Batch,
+    _held: &Room,
 ) -> Result<(Polled, Committed)> {
     let at = Time::now();
     let parsed = plan.run_on_cores(&batch.entries, at);
@@ -302,7 +327,11 @@ fn store_batch(
     })?;
     let polled = Polled {
         entries: batch.entries.len() as u64,
+        bytes: batch.entries.bytes() as u64,
         quarantined: parsed.quarantined.len() as u64,
+        dropped: batch.dropped,
+        unreadable: batch.unreadable,
+        gaps: batch.gaps.len() as u64,
         lost: batch.gaps.iter().filter_map(|gap| gap.lost).sum(),
         newest: batch.entries.last_cursor().map(|cursor| cursor.time()),
         resting: parsed.resting,
@@ -312,10 +341,20 @@ fn store_batch(
 }
 
 async fn read_within(source: &mut dyn Source, ask: &Ask, timeout: Duration) -> Result<Batch> {
-    match tokio::time::timeout(timeout, source.read(ask)).await {
-        Ok(batch) => batch,
-        Err(_) => Err(Error::unavailable(format!("no complete answer within {} ms", timeout.as_millis()))
-            .help("see whether the agent is overloaded, or raise the schedule's .timeout(…)")),
+    let begun = Instant::now();
+    let mut read = source.read(ask);
+    loop {
+        // Waiting for room is no fault of the machine's.
+        let until = begun + timeout + ask.room.waited();
+        match tokio::time::timeout_at(until.into(), &mut read).await {
+            Ok(batch) => return batch,
+            Err(_) if begun + timeout + ask.room.waited() > until => {}
+            Err(_) => {
+                let what = format!("no complete answer within {} ms", timeout.as_millis());
+                return Err(Error::unavailable(what)
+                    .help("see whether the agent is overloaded, or raise the schedule's .timeout(…)"));
+            }
+        }
     }
 }
 

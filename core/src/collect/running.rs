@@ -12,6 +12,7 @@ use crate::{
     error::Result,
     parse::Plan,
     plugin::{LOGS, Store},
+    room::Rooms,
     schedule::{self, ADAPT_MAX, ADAPT_MIN, Adapt},
     time::Time,
 };
@@ -32,6 +33,7 @@ pub(super) struct Running {
     pub(super) followers: HashMap<PollKey, Follower>,
     pub(super) leases: Leases,
     pub(super) machines: Arc<Machines>,
+    pub(super) rooms: Rooms,
     pub(super) gate: Gate,
     /// Whether the tables of this generation are made.
     pub(super) prepared: bool,
@@ -54,6 +56,7 @@ impl Running {
             followers: HashMap::new(),
             leases: Leases::new(store),
             machines: Arc::default(),
+            rooms: Rooms::default(),
             gate: Gate::default(),
             prepared: false,
             flying: HashMap::new(),

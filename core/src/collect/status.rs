@@ -20,6 +20,24 @@ struct Inner {
     polls: BTreeMap<PollKey, PollStatus>,
     totals: Totals,
     delays: Delays,
+    turn: Option<Turn>,
+}
+
+/// What the collector's loop last saw.
+#[derive(Debug, Clone)]
+pub struct Turn {
+    /// When.
+    pub at: Time,
+    /// Polls that the scripts want, those of other collectors included.
+    pub wanted: usize,
+    /// Polls at work.
+    pub in_flight: usize,
+    /// The most at once.
+    pub in_flight_max: usize,
+    /// Polls that are due and wait for the store to say whose they are.
+    pub waiting: usize,
+    /// For each size of answers: its bytes, how many are held now, and how many may be.
+    pub rooms: Vec<(usize, usize, usize)>,
 }
 
 /// How one poll does.
@@ -35,8 +53,14 @@ pub struct PollStatus {
     pub failed: u64,
     /// Entries stored since the start.
     pub entries: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Entries lost in holes of its journal since the start.
+    pub lost: u64,
     /// The time of the newest entry stored.
     pub newest: Option<Time>,
+    /// Whether it had more than was read.
+    pub more: bool,
     /// Parsers whose closure ran away in the last batch that had entries.
     pub resting: Vec<Arc<str>>,
 }
@@ -63,8 +87,35 @@ pub struct Totals {
     pub failed: u64,
     pub entries: u64,
     pub rows: u64,
+    pub bytes: u64,
     pub quarantined: u64,
+    pub dropped: u64,
+    pub unreadable: u64,
+    pub gaps: u64,
     pub lost: u64,
+}
+
+impl Totals {
+    fn add(&mut self, polled: &Polled) {
+        self.polls += 1;
+        self.entries += polled.entries;
+        self.rows += polled.rows;
+        self.bytes += polled.bytes;
+        self.quarantined += polled.quarantined;
+        self.dropped += polled.dropped;
+        self.unreadable += polled.unreadable;
+        self.gaps += polled.gaps;
+        self.lost += polled.lost;
+    }
+}
+
+impl PollStatus {
+    /// How old what is stored may be: since the last poll that found nothing more, or, while there is more, since the
+    /// newest entry stored. `None` before the first poll that went well.
+    pub fn lag(&self, now: Time) -> Option<Duration> {
+        let since = if self.more { self.newest.or(self.last_ok) } else { self.last_ok };
+        Some(Duration::from_micros(u64::try_from(now.0.saturating_sub(since?.0)).unwrap_or(0)))
+    }
 }
 
 impl Status {
@@ -97,6 +148,14 @@ impl Status {
             inner.delays.within[at] += 1;
         }
     }
+    /// What the loop last saw; none before it began.
+    pub fn turn(&self) -> Option<Turn> {
+        self.lock().turn.clone()
+    }
+    /// Notes what the loop sees.
+    pub(super) fn turned(&self, turn: Turn) {
+        self.lock().turn = Some(turn);
+    }
     /// Forgets polls that are no longer wanted.
     pub(super) fn keep(&self, wanted: impl Fn(&PollKey) -> bool) {
         self.lock().polls.retain(|key, _| wanted(key));
@@ -104,15 +163,14 @@ impl Status {
     /// Notes a poll that succeeded; says whether it had failed before.
     pub(super) fn succeeded(&self, key: &PollKey, polled: &Polled, now: Time) -> bool {
         let mut inner = self.lock();
-        inner.totals.polls += 1;
-        inner.totals.entries += polled.entries;
-        inner.totals.rows += polled.rows;
-        inner.totals.quarantined += polled.quarantined;
-        inner.totals.lost += polled.lost;
+        inner.totals.add(polled);
         let status = inner.polls.entry(key.clone()).or_default();
         status.last_ok = Some(now);
         status.failures = 0;
         status.entries += polled.entries;
+        status.bytes += polled.bytes;
+        status.lost += polled.lost;
+        status.more = polled.more;
         status.newest = polled.newest.or(status.newest);
         if polled.entries > 0 {
             status.resting.clone_from(&polled.resting);
@@ -140,6 +198,21 @@ impl Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lag_is_of_what_is_stored_and_not_of_an_idle_machine() {
+        let at = |s: i64| Time(s * 1_000_000);
+        let (status, key) = (Status::default(), PollKey { target: "web-1".into(), stream: "logs".into() });
+        let lag = |now| status.polls().remove(0).1.lag(at(now)).map(|lag| lag.as_secs());
+        status.failed(&key, "no answer");
+        assert_eq!(lag(10), None, "nothing is known of it");
+        status.succeeded(&key, &Polled { entries: 5, newest: Some(at(3)), more: true, ..Polled::default() }, at(10));
+        assert_eq!(lag(11), Some(8), "there is more, so what is stored ends with the newest entry");
+        status.succeeded(&key, &Polled { entries: 5, newest: Some(at(4)), ..Polled::default() }, at(12));
+        assert_eq!(lag(14), Some(2), "everything it had 2 s ago is stored");
+        status.failed(&key, "no answer");
+        assert_eq!(lag(100), Some(88));
+    }
 
     #[test]
     fn a_resting_closure_is_shown_until_a_batch_without_it() {

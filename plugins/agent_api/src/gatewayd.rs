@@ -10,6 +10,7 @@ use infralogs_core::{
     entry::{Batch, Entries, Entry, Gap},
     id::Id128,
     plugin::Ask,
+    room::Room,
     time::Time,
     wire::{Limits, export::Reader},
 };
@@ -66,7 +67,7 @@ impl Gatewayd {
         let begun_anew = found.is_empty() && head.is_some_and(|head| Some(head) != ask.after && !passed(ask, &head));
         let (found, full) = match ask.after {
             // Nothing is behind the cursor, not even its own entry: the journal was begun anew, its clock set back.
-            Some(_) if begun_anew => self.range(&format!(":0:{}", ask.limit), ask.limit, token).await?,
+            Some(_) if begun_anew => self.range(&format!(":0:{}", ask.limit), ask.limit, token, &ask.room).await?,
             _ => (found, full),
         };
         self.take(&found, ask, token, &mut batch).await?;
@@ -89,7 +90,7 @@ impl Gatewayd {
         };
         let mut count = ask.limit + usize::from(ask.after.is_some());
         loop {
-            match self.range(&format!("{from}:0:{count}"), count, token).await {
+            match self.range(&format!("{from}:0:{count}"), count, token, &ask.room).await {
                 // Large entries: fewer of them fit into a batch.
                 Err(error) if error.kind == Kind::Limit && count > 2 => count /= 2,
                 read => return read,
@@ -107,7 +108,7 @@ impl Gatewayd {
             match last.replace(next) {
                 Some(last) if last.seqnum_id == next.seqnum_id && last.seqnum + 1 < next.seqnum => {
                     if oldest.is_none() {
-                        oldest = self.range(":0:1", 1, token).await?.0.last_cursor();
+                        oldest = self.range(":0:1", 1, token, &ask.room).await?.0.last_cursor();
                     }
                     hole((last, is_gone(last)), next, oldest, batch);
                 }
@@ -130,7 +131,7 @@ impl Gatewayd {
 
     /// The last entries there are. (systemd 252 steps back one too many, so two are asked for.)
     async fn newest(&self, token: Option<&str>) -> Result<Entries> {
-        Ok(self.range(":-1:2", 2, token).await?.0)
+        Ok(self.range(":-1:2", 2, token, &Room::default()).await?.0)
     }
 
     async fn machine(&mut self, newest: &Entries, token: Option<&str>) -> Result<Id128> {
@@ -158,7 +159,7 @@ impl Gatewayd {
 
     /// A range of entries, and whether there were as many as asked for. Without a closing line it counts only if the
     /// body ended properly.
-    async fn range(&self, range: &str, count: usize, token: Option<&str>) -> Result<(Entries, bool)> {
+    async fn range(&self, range: &str, count: usize, token: Option<&str>, room: &Room) -> Result<(Entries, bool)> {
         let get = client::Get {
             url: &format!("{}/entries", self.url),
             bearer: token,
@@ -168,8 +169,10 @@ impl Gatewayd {
         };
         let mut answer = self.client.fetch(get).await?.success().await?;
         let place = answer.place().to_owned();
-        let mut reader = Reader::new(Limits::default());
+        let (mut reader, mut bytes) = (Reader::new(Limits::default()), 0);
         while let Some(chunk) = answer.chunk().await? {
+            bytes += chunk.len();
+            room.hold(bytes).await;
             reader.push(&chunk).map_err(|error| error.at(&place))?;
         }
         let entries = reader.finish(None).map_err(|error| error.at(&place))?.entries;

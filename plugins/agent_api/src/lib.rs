@@ -9,6 +9,7 @@ use infralogs_core::{
     entry::Batch,
     inventory::{Target, TokenFrom},
     plugin::{Ask, Build, LOGS, Later, Plugin, Settings, Source},
+    room::Room,
     rotate::Values,
     wire::{Limits, Reader},
 };
@@ -93,14 +94,14 @@ impl AgentApi {
     async fn ask(&mut self, ask: &Ask, token: Option<&Presented>) -> Result<Batch> {
         let token = token.map(Presented::text);
         match &mut self.from {
-            From::Agent { client, url } => read_agent(client, &with_query(url, ask), token).await,
+            From::Agent { client, url } => read_agent(client, &with_query(url, ask), token, &ask.room).await,
             From::Gatewayd(gatewayd) => gatewayd.read(ask, token).await,
         }
     }
 }
 
 /// Asks once; the batch counts only with its closing line.
-async fn read_agent(client: &Client, url: &str, token: Option<&str>) -> Result<Batch> {
+async fn read_agent(client: &Client, url: &str, token: Option<&str>, room: &Room) -> Result<Batch> {
     let get = client::Get {
         url,
         bearer: token,
@@ -110,8 +111,10 @@ async fn read_agent(client: &Client, url: &str, token: Option<&str>) -> Result<B
     };
     let mut answer = client.fetch(get).await?.success().await?;
     let place = answer.place().to_owned();
-    let mut reader = Reader::new(Limits::default());
+    let (mut reader, mut bytes) = (Reader::new(Limits::default()), 0);
     while let Some(chunk) = answer.chunk().await? {
+        bytes += chunk.len();
+        room.hold(bytes).await;
         reader.push(&chunk).map_err(|error| error.at(&place))?;
     }
     reader.finish().map_err(|error| error.at(&place))

@@ -22,7 +22,10 @@ use infralogs_core::{
     error::{Error, Result},
     id::Id128,
     inventory::Target,
-    plugin::{Build, Commit, Committed, Explained, Holder, Moment, Plugin, Process, Settings, Store, Stream, Take},
+    plugin::{
+        Build, Commit, Committed, Connections, Explained, Holder, Moment, Plugin, Process, Settings, Store, Stream,
+        Take,
+    },
     query::{Frame, Query},
     sql::{self, Dialect, kept::Cube, retention::Keep},
     table::{Rows, TableDef},
@@ -200,6 +203,10 @@ impl Store for Mysql {
 
     fn wait_for(&self, position: &str, wait: Duration) -> Result<bool> {
         self.pool.with(|session| reads::wait_for(session, position, wait))
+    }
+
+    fn connections(&self) -> Option<Connections> {
+        Some(self.pool.connections())
     }
 
     fn holder(&self) -> Option<&dyn Holder> {

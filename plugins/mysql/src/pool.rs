@@ -5,7 +5,7 @@
 use crate::{dialect::Flavour, error::failed, settings::Access};
 use infralogs_core::{
     error::{Error, Kind, Result},
-    plugin::Secret,
+    plugin::{Connections, Secret},
     rotate::Refusals,
 };
 use mysql::{Conn, prelude::Queryable};
@@ -155,6 +155,12 @@ impl Pool {
         }
         flavour.may_setup().iter().for_each(|sql| drop(conn.query_drop(sql)));
         Ok(Session { conn, flavour, local: true, silent_max: self.access.silent_max, used: Instant::now(), generation })
+    }
+
+    /// How many there are now.
+    pub fn connections(&self) -> Connections {
+        let state = self.lock();
+        Connections { busy: state.busy.len(), idle: state.idle.len(), most: CONNECTIONS_MAX }
     }
 
     fn at_work(&self, turn: u64, id: u32) {

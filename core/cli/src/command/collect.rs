@@ -61,7 +61,7 @@ impl Args {
         scripts::follow(&scripts, Some(store.clone()));
         Presence { process: "collector", store, scripts: scripts.clone(), credentials: keys.watches() }.tell();
         let listen = self.listen.as_deref();
-        let ops = crate::ops::serve(listen, &scripts, &collector.status, keys.watches(), stop.clone()).await?;
+        let ops = crate::ops::serve(listen, &collector, &scripts, keys.watches(), stop.clone()).await?;
         // A poll before the first credentials could only fail; what is wrong with them is said where they are kept.
         let mut stopped = stop.clone();
         tokio::select! {
