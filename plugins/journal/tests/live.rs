@@ -315,3 +315,28 @@ fn a_full_disk_costs_what_journald_did_not_write_and_no_more() {
     assert!(account.numbers.len() as u64 + account.missing >= number || account.begun_anew > 0);
     assert!(account.cursors.is_superset(&kept(&journal)));
 }
+
+#[test]
+fn vacuum_after_vacuum_under_a_reader_that_never_rests_is_counted_to_the_entry() {
+    let folder = tempfile::tempdir().unwrap();
+    // Two small files: whatever is read is removed and emptied at once, and its inode given to the next file.
+    let journald = Journald::start(folder.path(), "SystemMaxFiles=2\nSystemMaxUse=1M");
+    let mut reader = Reader::new(&journald.folder());
+    assert!(journald.number(1..=10));
+    reader.until(10, 3);
+    let end = 60_000;
+    let mut random = parts::text::Numbers(7);
+    scope(|scope| {
+        let writer = scope.spawn(|| assert!(journald.number(11..=end)));
+        while !writer.is_finished() {
+            reader.poll(random.below(900) as usize + 1);
+            if random.below(16) == 0 {
+                sleep(Duration::from_millis(random.below(150)));
+            }
+        }
+    });
+    reader.until(end, 500);
+    let account = reader.account();
+    assert_eq!((account.lost, account.unread, account.begun_anew), (account.missing, 0, 0));
+    assert!(account.gaps > 0 && account.numbers.len() as u64 + account.lost >= end);
+}
