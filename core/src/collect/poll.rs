@@ -279,7 +279,14 @@ fn find_checkpoint(
 
 /// Whether a batch can be what was asked for: nothing that was read before, and a place to go on that is behind it.
 fn plausible(batch: &Batch, after: Option<Cursor>) -> Result<()> {
-    let is_behind = |one: &Cursor, other: &Cursor| one.seqnum_id != other.seqnum_id || one.seqnum > other.seqnum;
+    // A machine that lost power may count again from before what was read of it; then it says so, in another boot.
+    let set_back = |before: &Cursor| {
+        let mut gaps = batch.gaps.iter().filter(|gap| gap.lost.is_none());
+        gaps.any(|gap| gap.after == after && after.is_some_and(|after| after.boot != before.boot))
+    };
+    let is_behind = |one: &Cursor, other: &Cursor| {
+        one.seqnum_id != other.seqnum_id || one.seqnum > other.seqnum || (Some(*other) == after && set_back(one))
+    };
     let Some(next) = batch.next else { return Ok(()) };
     if let Some(after) = after {
         let mut all = batch.entries.iter().map(|entry| entry.cursor);

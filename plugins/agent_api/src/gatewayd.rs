@@ -64,10 +64,15 @@ impl Gatewayd {
             return Ok(batch);
         }
         let (found, full) = self.behind(ask, token).await?;
+        let first = found.iter().next().map(|entry| entry.cursor).or(head);
         let begun_anew = found.is_empty() && head.is_some_and(|head| Some(head) != ask.after && !passed(ask, &head));
-        let (found, full) = match ask.after {
+        let (found, full) = match (ask.after, first) {
+            (Some(after), Some(first)) if is_set_back(&after, &first) => {
+                let count = ask.limit + 1;
+                self.range(&format!("t={:x}:0:{count}", after.realtime), count, token, &ask.room).await?
+            }
             // Nothing is behind the cursor, not even its own entry: the journal was begun anew, its clock set back.
-            Some(_) if begun_anew => self.range(&format!(":0:{}", ask.limit), ask.limit, token, &ask.room).await?,
+            (Some(_), _) if begun_anew => self.range(&format!(":0:{}", ask.limit), ask.limit, token, &ask.room).await?,
             _ => (found, full),
         };
         self.take(&found, ask, token, &mut batch).await?;
@@ -111,6 +116,10 @@ impl Gatewayd {
                         oldest = self.range(":0:1", 1, token, &ask.room).await?.0.last_cursor();
                     }
                     hole((last, is_gone(last)), next, oldest, batch);
+                }
+                // Nobody knows what else was lost with the power.
+                Some(last) if last.seqnum_id == next.seqnum_id && last.seqnum >= next.seqnum => {
+                    batch.gaps.push(Gap { after: Some(last), before: next, lost: None });
                 }
                 // Between two counters only the removed entry's own would tell.
                 Some(last) if last.seqnum_id != next.seqnum_id && is_gone(last) => {
@@ -201,7 +210,17 @@ fn hole((last, is_gone): (Cursor, bool), next: Cursor, oldest: Option<Cursor>, b
 /// Whether the entry was read before: it is the cursor's, or one its counter counted earlier.
 fn passed(ask: &Ask, cursor: &Cursor) -> bool {
     let before = |after: Cursor| after.seqnum_id == cursor.seqnum_id && cursor.seqnum <= after.seqnum;
-    ask.after.is_some_and(|after| *cursor == after || before(after))
+    let later = |after: Cursor| after.boot != cursor.boot && cursor.realtime > after.realtime;
+    ask.after.is_some_and(|after| *cursor == after || before(after) && !later(after))
+}
+
+/// Whether a machine that lost power counts again from before what was read of it: a later boot has the cursor's
+/// number, or ends before it.
+fn is_set_back(after: &Cursor, first: &Cursor) -> bool {
+    after.seqnum_id == first.seqnum_id
+        && first.seqnum <= after.seqnum
+        && after.boot != first.boot
+        && first.realtime > after.realtime
 }
 
 fn copy(entry: &Entry<'_>, entries: &mut Entries) {

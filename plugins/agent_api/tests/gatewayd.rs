@@ -210,3 +210,51 @@ async fn what_a_real_journald_vacuums_is_counted_to_the_entry() {
     assert!(lost > 3_000 && gaps >= 2, "{lost} in {gaps}");
     assert!(came.len() as u64 + lost >= end && came.windows(2).all(|pair| pair[0] < pair[1]));
 }
+
+#[tokio::test]
+async fn a_machine_that_lost_power_counts_again_and_is_read_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = folder.path().join("disk");
+    let copy = |from: &Path, to: &Path| {
+        let _ = std::fs::remove_dir_all(to);
+        assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
+    };
+    /// Reads until this number came; all numbers and gaps.
+    async fn until(source: &mut dyn Source, after: &mut Option<Cursor>, number: u64) -> (Vec<u64>, Vec<Option<u64>>) {
+        let (mut came, mut gaps, begun) = (Vec::new(), Vec::new(), Instant::now());
+        while came.last() != Some(&number) {
+            assert!(begun.elapsed() < LONG, "{number} does not come: {came:?}");
+            let batch = read(source, *after, 40).await;
+            *after = batch.next;
+            gaps.extend(batch.gaps.iter().map(|gap| gap.lost));
+            let of = |field: &[u8]| std::str::from_utf8(field).unwrap().parse::<u64>().unwrap();
+            came.extend(batch.entries.iter().filter_map(|entry| entry.field("NUMBER").map(of)));
+        }
+        (came, gaps)
+    }
+    Journald::reboot(folder.path(), 1);
+    let mut journald = Journald::start(folder.path(), "");
+    let journal = journald.folder();
+    let (mut after, gatewayd) = (None, Gatewayd::start(&journal));
+    assert!(journald.number(1..=100));
+    until(&mut *gatewayd.source(), &mut after, 100).await;
+    // What comes now is read, but never reaches the disk.
+    copy(&journal, &disk);
+    assert!(journald.number(101..=200));
+    until(&mut *gatewayd.source(), &mut after, 200).await;
+    let cut = after;
+    drop(gatewayd);
+    journald.kill();
+    copy(&disk, &journal);
+    Journald::reboot(folder.path(), 2);
+    journald = Journald::start(folder.path(), "");
+    let gatewayd = Gatewayd::start(&journal);
+    assert!(journald.number(1_001..=1_010));
+    let first = until(&mut *gatewayd.source(), &mut after, 1_010).await;
+    assert_eq!(first, ((1_001..=1_010).collect(), vec![None]));
+    assert!(journald.number(1_011..=1_300));
+    assert_eq!(until(&mut *gatewayd.source(), &mut after, 1_300).await, ((1_011..=1_300).collect(), vec![]));
+    // And for one who asks late.
+    let late = until(&mut *gatewayd.source(), &mut cut.clone(), 1_300).await;
+    assert_eq!(late, ((1_001..=1_300).collect(), vec![None]));
+}

@@ -167,7 +167,7 @@ impl Reader {
             }
         }
         batch.unreadable += std::mem::take(&mut pass.dead);
-        if pass.known == Known::Gone {
+        if matches!(pass.known, Known::Gone | Known::SetBack) {
             batch.gaps.push(Gap { after: ask.after, before: cursor, lost: None });
             pass.known = Known::Here;
         }

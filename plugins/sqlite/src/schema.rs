@@ -134,8 +134,8 @@ fn create(table: &str, columns: &[ColumnDef]) -> String {
     }
     index("time", "", "time");
     match (table == tables::LOGS.name, has(NTH_COLUMN)) {
-        (true, _) => index("key", "UNIQUE ", "machine, seqnum_id, seqnum"),
-        (_, true) => index("key", "UNIQUE ", &format!("machine, seqnum_id, seqnum, {}", quote(NTH_COLUMN))),
+        (true, _) => index("key", "UNIQUE ", "machine, seqnum_id, seqnum, time"),
+        (_, true) => index("key", "UNIQUE ", &format!("machine, seqnum_id, seqnum, {}, time", quote(NTH_COLUMN))),
         _ => {}
     }
     sql

@@ -4,7 +4,7 @@ use infralogs_core::{
     Error, Result,
     collect::{Follower, Reading},
     cursor::Cursor,
-    entry::Batch,
+    entry::{Batch, Gap},
     id::Id128,
     parse::Plan,
     plugin::{Ask, LOGS, Later, Source, Store, Stream},
@@ -124,4 +124,59 @@ async fn what_is_wrong_with_a_target_is_stored_until_it_answers() {
     fails.store(false, Ordering::Relaxed);
     poll(&mut journal, &store).await.expect("polled");
     assert_eq!(error().as_deref(), Some("Missing"), "an idle target that answers again is well");
+}
+
+/// A journal that lost its end with the power, and counts on from before what was read; it says so, or does not.
+struct SetBack {
+    says_so: bool,
+}
+
+impl SetBack {
+    /// Entries of the boot after.
+    fn cursor(seqnum: u64) -> Cursor {
+        let before = cursor("web-1", seqnum);
+        Cursor {
+            boot: Id128::of(&[b"later"]),
+            realtime: before.realtime + 60_000_000,
+            xor_hash: seqnum + 100,
+            ..before
+        }
+    }
+}
+
+impl Source for SetBack {
+    fn read<'a>(&'a mut self, ask: &'a Ask) -> Later<'a, Result<Batch>> {
+        let (after, limit, says_so) = (ask.after, ask.limit, self.says_so);
+        Box::pin(async move {
+            let head = Some(Self::cursor(6));
+            let mut batch = Batch { machine: machine("web-1"), head, next: after, ..Batch::default() };
+            let is_back = after.is_some_and(|after| after.boot != Self::cursor(0).boot);
+            if limit == 0 || !is_back {
+                return Ok(batch);
+            }
+            for seqnum in 3..=6 {
+                batch.entries.push_field(b"MESSAGE", b"after the power came back");
+                batch.entries.end(Self::cursor(seqnum));
+            }
+            batch.next = head;
+            batch.gaps = vec![Gap { after, before: Self::cursor(3), lost: None }];
+            batch.gaps.retain(|_| says_so);
+            Ok(batch)
+        })
+    }
+}
+
+#[tokio::test]
+async fn numbers_that_come_again_after_power_was_lost_are_other_entries() {
+    let folder = TempDir::new().expect("a folder");
+    let store = store(&folder);
+    assert_eq!(poll(&mut journal(&Arc::default()), &store).await.expect("polled"), ENTRIES);
+    let follower = |says_so| Follower::new(target("web-1"), LOGS.into(), Box::new(SetBack { says_so }));
+    let error = poll(&mut follower(false), &store).await.expect_err("numbers come again, and nobody says why");
+    assert!(error.to_string().contains("came again"), "{error}");
+    for entries in [4, 0] {
+        assert_eq!(poll(&mut follower(true), &store).await.expect("polled"), entries);
+    }
+    assert_eq!(seqnums(&*store), [1, 2, 3, 3, 4, 4, 5, 5, 6]);
+    assert_eq!((all(&*store, &tables::GAPS).len(), all(&*store, &tables::QUARANTINE).len()), (1, 0));
 }

@@ -4,3 +4,4 @@ pub(crate) mod holes;
 pub(crate) mod lane;
 pub(crate) mod order;
 pub(crate) mod plan;
+pub(crate) mod setback;

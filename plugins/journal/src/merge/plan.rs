@@ -4,6 +4,7 @@ use super::{
     holes::Holes,
     lane::{Lane, Part},
     order::{Age, compare},
+    setback,
 };
 use crate::{
     files::{
@@ -125,24 +126,25 @@ pub(crate) fn ages(a: &Lane, b: &Lane) -> Option<(Age, Age)> {
     (a.folder.is_some() && a.folder == b.folder).then_some((a.age, b.age))
 }
 
-/// Shortens every file's part to what is behind the cursor and within the times asked for. Whether the cursor's own
-/// counter is still there, or the entry itself as a copy.
+/// Shortens every file's part to what is behind the cursor and within the times asked for. What is known of the cursor.
 pub(crate) fn narrow(lanes: &mut [Lane], ask: &Ask, files: &mut Files, blocks: &mut Blocks) -> Result<Known, Refused> {
     let mut known = if ask.after.is_none() { Known::Here } else { Known::Gone };
     if let Some(after) = &ask.after {
         let own = lanes.iter().position(|lane| lane.seqnum_id == after.seqnum_id);
+        let back = own.map(|own| setback::find(&lanes[own], after, files, blocks)).transpose()?.flatten();
         if let Some(own) = own {
-            known = Known::Here;
-            lanes[own].holes.last = Some(*after);
+            known = if back.is_some() { Known::SetBack } else { Known::Here };
+            lanes[own].holes.last = Some(*after).filter(|_| back.is_none());
         }
-        let own = own.map(|own| (lanes[own].age, lanes[own].folder.clone()));
-        for lane in lanes.iter_mut() {
-            let ages = own.as_ref().filter(|(_, folder)| folder.is_some() && *folder == lane.folder);
+        let ages_of = own.map(|own| (lanes[own].age, lanes[own].folder.clone()));
+        for (at, lane) in lanes.iter_mut().enumerate() {
+            let ages = ages_of.as_ref().filter(|(_, folder)| folder.is_some() && *folder == lane.folder);
             let ages = ages.map(|(age, _)| (lane.age, *age));
             let mut parts = std::mem::take(&mut lane.waiting);
             for part in &mut parts {
-                let copy = start_behind(part, after, ages, files, blocks)?;
-                if copy && known == Known::Gone {
+                if let (true, Some(back)) = (Some(at) == own, back) {
+                    back.start(part, after, files, blocks)?;
+                } else if start_behind(part, after, ages, files, blocks)? && known == Known::Gone {
                     known = Known::Copied;
                 }
             }
@@ -175,6 +177,8 @@ fn begin_anew(lanes: &mut [Lane]) {
 pub(crate) enum Known {
     /// Files of it are here.
     Here,
+    /// Files of it are here, but it counts anew from before the cursor.
+    SetBack,
     /// They are gone, but a copy of its entry stands in another file.
     Copied,
     /// Nothing of it is left.

@@ -17,6 +17,7 @@ const SETTINGS: &str = "Storage=persistent\nRateLimitIntervalSec=0\nReadKMsg=no\
                         ForwardToWall=no\nSystemMaxFileSize=512K\n";
 /// What makes the namespace and becomes journald.
 const BEGIN: &str = r#"set -e; mount --bind "$0/run" /run; mount --bind "$0/log" /var/log
+if [ -f "$0/boot_id" ]; then mount --bind "$0/boot_id" /proc/sys/kernel/random/boot_id; fi
 if [ -n "$1" ]; then mount -t tmpfs -o size="$1" tmpfs /var/log/journal; fi
 shift; exec "$@" /lib/systemd/systemd-journald"#;
 
@@ -31,6 +32,12 @@ impl Journald {
     /// One that keeps its journal below this folder, with further settings, such as `SystemMaxFiles=3`.
     pub fn start(folder: &Path, settings: &str) -> Self {
         Self::begin(folder, settings, "", &[])
+    }
+
+    /// Gives those started from now on another boot, as long as nothing of `/run` outlived it.
+    pub fn reboot(folder: &Path, boot: u8) {
+        let _ = std::fs::remove_dir_all(folder.join("run"));
+        std::fs::write(folder.join("boot_id"), format!("{boot:08x}-0000-4000-8000-000000000000\n")).unwrap();
     }
 
     /// One whose disk has so much room (`4M`): the folder is only seen through [`Journald::journal`].
