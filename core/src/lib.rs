@@ -4,6 +4,7 @@
 //! verbs (`collect`, `view`) → `script` → `definitions` → `parse`, `expr`, `sql` → `plugin`, `config` → nouns.
 
 // Nouns: no I/O, no async.
+pub mod cancel;
 pub mod cursor;
 pub mod dashboard;
 pub mod entry;

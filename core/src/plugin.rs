@@ -4,6 +4,7 @@
 //! and what to do next; [`crate::error::Kind`] tells the caller whether to try again.
 
 use crate::{
+    cancel::Cancel,
     cursor::Cursor,
     dashboard::{Answer, Dashboard},
     entry::{BATCH_BYTES_MAX, Batch, Entries, Entry, Gap},
@@ -291,9 +292,20 @@ pub trait Store: Send + Sync {
     }
     /// Answers a query about a table known by its definition (see [`crate::tables`] for built-in ones).
     fn query(&self, query: &Query, table: &TableDef, frame: &Frame) -> Result<Rows>;
+    /// The same, given up as soon as it is cancelled, on the store's side too.
+    fn query_until(&self, query: &Query, table: &TableDef, frame: &Frame, _cancel: &Cancel) -> Result<Rows> {
+        self.query(query, table, frame)
+    }
     /// The same, piece by piece as the store finds records; `take` says whether it wants more.
-    fn stream(&self, query: &Query, table: &TableDef, frame: &Frame, take: &mut Take<'_>) -> Result<()> {
-        take(self.query(query, table, frame)?).map(|_| ())
+    fn stream(
+        &self,
+        query: &Query,
+        table: &TableDef,
+        frame: &Frame,
+        cancel: &Cancel,
+        take: &mut Take<'_>,
+    ) -> Result<()> {
+        take(self.query_until(query, table, frame, cancel)?).map(|_| ())
     }
     /// The distinct values of a column in a window, most frequent first.
     fn choices(&self, table: &TableDef, column: &str, window: Window, limit: usize) -> Result<Vec<String>>;

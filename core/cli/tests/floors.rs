@@ -19,6 +19,7 @@ const FLOORS: [&[&str]; 5] = [&["core"], &["core/http"], &["plugins/"], &["agent
 const ROOMS: [&[&str]; 5] = [
     // Nouns and the expressions that queries, rules and dashboards are made of.
     &[
+        "cancel",
         "cursor",
         "dashboard",
         "entry",

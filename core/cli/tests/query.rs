@@ -5,7 +5,8 @@ mod parts;
 use infralogs_core::testing::mariadb::Server;
 use parts::{
     copy_scripts,
-    program::{run, stdout},
+    program::{Program, infralogs, run, stdout},
+    wait_for,
 };
 use std::path::Path;
 
@@ -63,6 +64,28 @@ fn mariadb_answers() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(&[]);
     answers(folder.path(), &server.url(&server.database()));
+}
+
+#[test]
+fn ctrl_c_ends_the_statement_on_the_server_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&[]);
+    let database = server.database();
+    collect(folder.path(), &server.url(&database));
+    server.sql(&format!(
+        "USE {database}; RENAME TABLE logs TO logs_kept;
+         CREATE VIEW logs AS SELECT logs_kept.* FROM logs_kept, (SELECT SLEEP(300)) AS slow"
+    ));
+    let running = || {
+        let sql = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE '%FROM `logs`%' \
+                   AND info NOT LIKE '%processlist%'";
+        server.sql(sql).trim() != "0"
+    };
+    let question = ["query", "--config", "infralogs.yaml", "logs.latest(5)", "--timeout", "10m"];
+    let program = Program::start(&infralogs(), &question, folder.path());
+    wait_for("the statement to run", || running().then_some(()));
+    assert!(!program.interrupt(), "an answer that never came is none");
+    wait_for("the statement to end", || (!running()).then_some(()));
 }
 
 #[test]

@@ -41,6 +41,7 @@ macro_rules! store_suite {
             values::round_trip, values::entries_round_trip,
             schema::adds_columns, schema::refuses_other_types, schema::migrates_twice,
             queries::shapes_equal_naive, queries::filters_equal_eval, queries::reads_entry_fields, queries::says_no, streams::streams_pieces,
+            streams::cancels,
             rollups::equal_rows, rollups::count_what_is_stored, rollups::go_with_their_rows,
             kept::kept_rollups_equal_rows, kept::kept_rollups_begin_late, kept::kept_rollups_go_with_their_rows,
             kept::tables_keep_to_a_size,

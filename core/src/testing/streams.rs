@@ -2,6 +2,7 @@
 
 use super::{Opened, batch};
 use crate::{
+    cancel::Cancel,
     error::{Error, Kind},
     expr::{Expr, TextTest},
     plugin::Store,
@@ -29,7 +30,7 @@ fn pieces(store: &dyn Store, query: &Query, mut wanted: usize) -> (Vec<usize>, R
         wanted -= 1;
         Ok(wanted > 0)
     };
-    store.stream(query, &tables::LOGS, &batch::always(), &mut take).expect("an answer");
+    store.stream(query, &tables::LOGS, &batch::always(), &Cancel::default(), &mut take).expect("an answer");
     (sizes, all.expect("at least one piece"))
 }
 
@@ -48,7 +49,26 @@ pub fn streams_pieces(opened: &Opened) {
     let nowhere = Expr::Test(TextTest::Contains, Expr::field("message").into(), "nowhere".into());
     assert_eq!(pieces(store, &newest(100, Some(nowhere)), usize::MAX).0, [0], "nothing is a piece too");
     let mut refuse = |_: Rows| Err(Error::invalid("no more room"));
-    let refused = store.stream(&newest(5_000, None), &tables::LOGS, &batch::always(), &mut refuse);
+    let all = newest(5_000, None);
+    let refused = store.stream(&all, &tables::LOGS, &batch::always(), &Cancel::default(), &mut refuse);
     assert_eq!(refused.expect_err("it is told").kind, Kind::Invalid);
+    assert_eq!(batch::seqnums(store).len() as u64, ENTRIES, "the store goes on");
+}
+
+/// A query over many records and its time, both without end, ends when it is cancelled; the store goes on.
+pub fn cancels(opened: &Opened) {
+    let store = &*opened.store;
+    batch::put(store, "web-1", 1, ENTRIES + 1);
+    let all = newest(5_000, None);
+    let cancel = Cancel::default();
+    let mut given = 0;
+    let stopped = store.stream(&all, &tables::LOGS, &batch::always(), &cancel, &mut |rows| {
+        given += rows.len();
+        cancel.cancel();
+        Ok(true)
+    });
+    assert!(stopped.is_err() && given < ENTRIES as usize, "{given} rows were given");
+    let begun = store.query_until(&all, &tables::LOGS, &batch::always(), &cancel);
+    assert!(begun.is_err(), "what is cancelled does not begin");
     assert_eq!(batch::seqnums(store).len() as u64, ENTRIES, "the store goes on");
 }

@@ -2,6 +2,7 @@
 
 use super::{Shown, View, ask, label};
 use crate::{
+    cancel::Cancel,
     dashboard::{Answer, Dashboard, Mark, Panel},
     definitions::Definitions,
     error::{Error, Kind, Result},
@@ -139,7 +140,7 @@ impl Answers {
             return lag;
         }
         let store = self.store.clone();
-        let lag = self.blocking(move || store.lag()).await.unwrap_or_default();
+        let lag = self.blocking(move |_| store.lag()).await.unwrap_or_default();
         *known = Some((lag, Instant::now()));
         lag
     }
@@ -161,7 +162,7 @@ impl Answers {
         let mut seen = BTreeSet::new();
         for table in tables_with(layout, definitions, pick) {
             let (store, column) = (self.store.clone(), pick.to_owned());
-            let ask = move || store.choices(&table, &column, window, CHOICES_MAX);
+            let ask = move |_: &Cancel| store.choices(&table, &column, window, CHOICES_MAX);
             let values = self.blocking(ask).await?;
             found.extend(values.into_iter().filter(|value| seen.insert(value.clone())));
         }
@@ -200,19 +201,15 @@ impl Answers {
         let window = Window { from: at, to: Time(at.0.saturating_add(1)) };
         let frame = Frame { window, zone_s: 0, timeout_ms: QUERY_TIMEOUT_MS };
         let store = self.store.clone();
-        self.blocking(move || store.query(&query, &table, &frame)).await
+        self.blocking(move |cancel| store.query_until(&query, &table, &frame, cancel)).await
     }
 
     /// Begins to answer, or finds that somebody already did.
-    fn start(
-        self: &Arc<Self>,
-        definitions: &Definitions,
-        query: &Query,
-        frame: Frame,
-    ) -> tokio::task::JoinHandle<Answer> {
+    fn start(self: &Arc<Self>, definitions: &Definitions, query: &Query, frame: Frame) -> Asked {
         let (answers, query, table) = (self.clone(), query.clone(), definitions.table(&query.table).cloned());
         let cell = self.cell(Key { query: format!("{query:?} {table:?}"), frame });
-        tokio::spawn(async move { cell.get_or_init(|| answers.answer(query, table, frame)).await.clone() })
+        let asked = async move { cell.get_or_init(|| answers.answer(query, table, frame)).await.clone() };
+        Asked(tokio::spawn(asked))
     }
 
     async fn answer(&self, query: Query, table: Option<Arc<TableDef>>, frame: Frame) -> Answer {
@@ -220,21 +217,27 @@ impl Answers {
             return Answer::Trouble(format!("no parser writes a table `{}`", query.table));
         };
         let store = self.store.clone();
-        match self.blocking(move || store.query(&query, &table, &frame)).await {
+        match self.blocking(move |cancel| store.query_until(&query, &table, &frame, cancel)).await {
             Ok(rows) => Answer::Rows(Arc::new(rows)),
             Err(error) => Answer::Trouble(spoken(&error)),
         }
     }
 
-    /// Runs on a blocking thread, waits its turn and no longer than a query may take.
-    async fn blocking<T: Send + 'static>(&self, ask: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    /// Runs on a blocking thread, waits its turn and no longer than a query may take. Cancelled when nobody waits.
+    async fn blocking<T, A>(&self, ask: A) -> Result<T>
+    where
+        T: Send + 'static,
+        A: FnOnce(&Cancel) -> Result<T> + Send + 'static,
+    {
+        let cancel = Cancel::default();
+        let _waiting = cancel.guard();
         let slow = || Error::new(Kind::Limit, "the query took too long");
         let limit = Duration::from_millis(QUERY_TIMEOUT_MS.into()) + GRACE;
         let asked = async {
             let turn = self.busy.clone().acquire_owned().await;
             let asked = tokio::task::spawn_blocking(move || {
                 let _turn = turn; // held until the store is really done, also when nobody waits any more
-                ask()
+                ask(&cancel)
             });
             asked.await.map_err(|_| Error::failed("the store stopped in the middle of a query"))?
         };
@@ -258,14 +261,23 @@ impl Answers {
     }
 }
 
+/// An answer to come. Dropped, it is not waited for any more; if somebody else waits for the same one, they ask anew.
+struct Asked(tokio::task::JoinHandle<Answer>);
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 impl Key {
     fn copy(&self) -> Self {
         Self { query: self.query.clone(), frame: self.frame }
     }
 }
 
-async fn finished(answer: tokio::task::JoinHandle<Answer>) -> Answer {
-    answer.await.unwrap_or_else(|_| Answer::Trouble("the query stopped in the middle".into()))
+async fn finished(mut answer: Asked) -> Answer {
+    (&mut answer.0).await.unwrap_or_else(|_| Answer::Trouble("the query stopped in the middle".into()))
 }
 
 fn rows(answer: Answer) -> Option<Arc<Rows>> {

@@ -3,6 +3,7 @@
 mod commit;
 mod cubes;
 mod dialect;
+mod door;
 mod error;
 mod insert;
 mod leases;
@@ -18,6 +19,7 @@ mod settings;
 
 use error::failed;
 use infralogs_core::{
+    cancel::Cancel,
     cursor::Cursor,
     error::{Error, Result},
     id::Id128,
@@ -154,11 +156,22 @@ impl Store for Mysql {
     }
 
     fn query(&self, query: &Query, table: &TableDef, frame: &Frame) -> Result<Rows> {
-        let select = sql::select(query, table, frame, Dialect::Mysql, &self.cubes(table)?)?;
-        self.reads.ask(&self.pool, |session| query::run(session, &select, frame.timeout_ms))
+        self.query_until(query, table, frame, &Cancel::default())
     }
 
-    fn stream(&self, query: &Query, table: &TableDef, frame: &Frame, take: &mut Take<'_>) -> Result<()> {
+    fn query_until(&self, query: &Query, table: &TableDef, frame: &Frame, cancel: &Cancel) -> Result<Rows> {
+        let select = sql::select(query, table, frame, Dialect::Mysql, &self.cubes(table)?)?;
+        self.reads.ask(&self.pool, |session| query::run(session, &select, frame.timeout_ms, cancel))
+    }
+
+    fn stream(
+        &self,
+        query: &Query,
+        table: &TableDef,
+        frame: &Frame,
+        cancel: &Cancel,
+        take: &mut Take<'_>,
+    ) -> Result<()> {
         let select = sql::select(query, table, frame, Dialect::Mysql, &self.cubes(table)?)?;
         // Another server is not asked once some of the answer was given.
         let (begun, take) = (Cell::new(false), RefCell::new(take));
@@ -166,7 +179,7 @@ impl Store for Mysql {
             if begun.get() {
                 return Err(Error::failed("the database went away in the middle of the answer").help("ask again"));
             }
-            query::stream(session, &select, frame.timeout_ms, &mut |rows| {
+            query::stream(session, &select, frame.timeout_ms, cancel, &mut |rows| {
                 begun.set(true);
                 (take.borrow_mut())(rows)
             })
@@ -175,7 +188,8 @@ impl Store for Mysql {
 
     fn choices(&self, table: &TableDef, column: &str, window: Window, limit: usize) -> Result<Vec<String>> {
         let select = sql::choices(table, column, window, limit, Dialect::Mysql)?;
-        let rows = self.reads.ask(&self.pool, |session| query::run(session, &select, CHOICES_TIMEOUT_MS))?;
+        let ask = |session: &mut _| query::run(session, &select, CHOICES_TIMEOUT_MS, &Cancel::default());
+        let rows = self.reads.ask(&self.pool, ask)?;
         Ok(sql::texts(&rows))
     }
 

@@ -2,7 +2,12 @@
 //!
 //! The driver's own pool connects while it holds its lock, so that one silent server would stop everybody.
 
-use crate::{dialect::Flavour, error::failed, settings::Access};
+use crate::{
+    dialect::Flavour,
+    door::{Door, WHO},
+    error::failed,
+    settings::Access,
+};
 use infralogs_core::{
     error::{Error, Kind, Result},
     plugin::{Connections, Secret},
@@ -32,6 +37,7 @@ pub(crate) struct Session {
     pub local: bool,
     /// The longest the server may be silent on it.
     pub silent_max: Duration,
+    door: Door,
     used: Instant,
     generation: u64,
 }
@@ -43,6 +49,11 @@ impl Session {
     /// Says which credentials it was made with.
     pub fn own(&mut self, generation: u64) {
         self.generation = generation;
+    }
+    /// Ends this connection from outside, whatever it does just then.
+    pub fn ender(&self) -> impl FnOnce() + Send + 'static {
+        let door = self.door.clone();
+        move || door.end()
     }
 }
 
@@ -147,14 +158,17 @@ impl Pool {
     pub(crate) fn connect(&self, secret: Option<&Secret>, generation: u64) -> Result<Session> {
         let doing = "connecting to the database";
         let opts = self.access.opts(secret)?;
-        let mut conn = Conn::new(opts).map_err(failed(doing)).map_err(|error| error.at(self.name()))?;
-        let version: Option<String> = conn.query_first("SELECT VERSION()").map_err(failed(doing))?;
-        let flavour = Flavour::of(&version.unwrap_or_default());
+        let mut conn = Conn::new(opts.clone()).map_err(failed(doing)).map_err(|error| error.at(self.name()))?;
+        let known: Option<(String, String)> = conn.query_first(WHO).map_err(failed(doing))?;
+        let (version, server) = known.unwrap_or_default();
+        let flavour = Flavour::of(&version);
+        let door = Door { opts, server, id: conn.connection_id() };
         for sql in flavour.setup() {
             conn.query_drop(sql).map_err(failed("setting up a connection"))?;
         }
         flavour.may_setup().iter().for_each(|sql| drop(conn.query_drop(sql)));
-        Ok(Session { conn, flavour, local: true, silent_max: self.access.silent_max, used: Instant::now(), generation })
+        let silent_max = self.access.silent_max;
+        Ok(Session { conn, flavour, local: true, silent_max, door, used: Instant::now(), generation })
     }
 
     /// How many there are now.

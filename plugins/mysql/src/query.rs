@@ -5,6 +5,7 @@ use crate::{
     pool::Session,
 };
 use infralogs_core::{
+    cancel::Cancel,
     error::{Error, Kind, Result},
     expr::Literal,
     plugin::Take,
@@ -20,18 +21,27 @@ const DOING: &str = "querying";
 /// A number left the range of its type in the middle of the query.
 const OUT_OF_RANGE: u16 = 1690;
 
-/// The rows of a statement; an error once it takes longer than it may.
-pub(crate) fn run(session: &mut Session, select: &Select, timeout_ms: u32) -> Result<Rows> {
+/// The rows of a statement; an error once it takes longer than it may, or is cancelled.
+pub(crate) fn run(session: &mut Session, select: &Select, timeout_ms: u32, cancel: &Cancel) -> Result<Rows> {
     let (mut rows, now) = (select.rows(), Time::now());
-    each(session, select, timeout_ms, &mut |row| Ok(select.take(row, &mut rows, now)))?;
+    let mut take = |row: &[Value<'_>]| Ok(select.take(row, &mut rows, now));
+    cancel.during(session.ender(), || each(session, select, timeout_ms, &mut take))?;
     Ok(rows)
 }
 
 /// The same, piece by piece.
-pub(crate) fn stream(session: &mut Session, select: &Select, timeout_ms: u32, take: &mut Take<'_>) -> Result<()> {
+pub(crate) fn stream(
+    session: &mut Session,
+    select: &Select,
+    timeout_ms: u32,
+    cancel: &Cancel,
+    take: &mut Take<'_>,
+) -> Result<()> {
     let now = Time::now();
     let mut pieces = select.pieces(take);
-    each(session, select, timeout_ms, &mut |row| pieces.row(row, now))?;
+    cancel.during(session.ender(), || {
+        each(session, select, timeout_ms, &mut |row| Ok(pieces.row(row, now)? && !cancel.is_cancelled()))
+    })?;
     pieces.end()
 }
 

@@ -11,6 +11,7 @@ mod schema;
 use connections::Connections;
 use error::failed;
 use infralogs_core::{
+    cancel::Cancel,
     cursor::Cursor,
     error::{Error, Result},
     id::Id128,
@@ -164,22 +165,33 @@ impl Store for Sqlite {
     }
 
     fn query(&self, query: &Query, table: &TableDef, frame: &Frame) -> Result<Rows> {
+        self.query_until(query, table, frame, &Cancel::default())
+    }
+
+    fn query_until(&self, query: &Query, table: &TableDef, frame: &Frame, cancel: &Cancel) -> Result<Rows> {
         self.connections.read(|db| {
             let select = sql::select(query, table, frame, Dialect::Sqlite, &cubes::list(db)?)?;
-            query::run(db, &select, frame.timeout_ms)
+            query::run(db, &select, frame.timeout_ms, cancel)
         })
     }
 
-    fn stream(&self, query: &Query, table: &TableDef, frame: &Frame, take: &mut Take<'_>) -> Result<()> {
+    fn stream(
+        &self,
+        query: &Query,
+        table: &TableDef,
+        frame: &Frame,
+        cancel: &Cancel,
+        take: &mut Take<'_>,
+    ) -> Result<()> {
         self.connections.read(|db| {
             let select = sql::select(query, table, frame, Dialect::Sqlite, &cubes::list(db)?)?;
-            query::stream(db, &select, frame.timeout_ms, take)
+            query::stream(db, &select, frame.timeout_ms, cancel, take)
         })
     }
 
     fn choices(&self, table: &TableDef, column: &str, window: Window, limit: usize) -> Result<Vec<String>> {
         let select = sql::choices(table, column, window, limit, Dialect::Sqlite)?;
-        let rows = self.connections.read(|db| query::run(db, &select, CHOICES_TIMEOUT_MS))?;
+        let rows = self.connections.read(|db| query::run(db, &select, CHOICES_TIMEOUT_MS, &Cancel::default()))?;
         Ok(sql::texts(&rows))
     }
 

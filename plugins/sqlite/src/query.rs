@@ -2,6 +2,7 @@
 
 use crate::error::failed;
 use infralogs_core::{
+    cancel::Cancel,
     error::{Error, Kind, Result},
     expr::Literal,
     plugin::Take,
@@ -19,27 +20,39 @@ use std::time::{Duration, Instant};
 /// How many steps of SQLite's machine pass between two looks at the clock.
 const STEPS_BETWEEN_LOOKS: i32 = 10_000;
 
-/// The rows of a statement; an error once it takes longer than it may.
-pub(crate) fn run(db: &mut Connection, select: &Select, timeout_ms: u32) -> Result<Rows> {
+/// The rows of a statement; an error once it takes longer than it may, or is cancelled.
+pub(crate) fn run(db: &mut Connection, select: &Select, timeout_ms: u32, cancel: &Cancel) -> Result<Rows> {
     let (mut rows, now) = (select.rows(), Time::now());
-    each(db, select, timeout_ms, &mut |row| Ok(select.take(row, &mut rows, now)))?;
+    each(db, select, timeout_ms, cancel, &mut |row| Ok(select.take(row, &mut rows, now)))?;
     Ok(rows)
 }
 
 /// The same, piece by piece.
-pub(crate) fn stream(db: &mut Connection, select: &Select, timeout_ms: u32, take: &mut Take<'_>) -> Result<()> {
+pub(crate) fn stream(
+    db: &mut Connection,
+    select: &Select,
+    timeout_ms: u32,
+    cancel: &Cancel,
+    take: &mut Take<'_>,
+) -> Result<()> {
     let now = Time::now();
     let mut pieces = select.pieces(take);
-    each(db, select, timeout_ms, &mut |row| pieces.row(row, now))?;
+    each(db, select, timeout_ms, cancel, &mut |row| pieces.row(row, now))?;
     pieces.end()
 }
 
 /// What is done with each row; false if that is enough.
 type Visit<'v> = dyn FnMut(&[Value<'_>]) -> Result<bool> + 'v;
 
-fn each(db: &mut Connection, select: &Select, timeout_ms: u32, visit: &mut Visit<'_>) -> Result<()> {
+fn each(db: &mut Connection, select: &Select, timeout_ms: u32, cancel: &Cancel, visit: &mut Visit<'_>) -> Result<()> {
     let until = Instant::now() + Duration::from_millis(timeout_ms.into());
-    db.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || Instant::now() >= until)).map_err(failed("querying"))?;
+    let look = cancel.clone();
+    let enough = move || look.is_cancelled() || Instant::now() >= until;
+    db.progress_handler(STEPS_BETWEEN_LOOKS, Some(enough)).map_err(failed("querying"))?;
+    cancel.during(|| {}, || finish(db, select, timeout_ms, &mut |row| Ok(visit(row)? && !cancel.is_cancelled())))
+}
+
+fn finish(db: &mut Connection, select: &Select, timeout_ms: u32, visit: &mut Visit<'_>) -> Result<()> {
     let done = read(db, select, visit);
     db.progress_handler(0, None::<fn() -> bool>).map_err(failed("querying"))?;
     done.map_err(|error| match error.sqlite_error_code() {

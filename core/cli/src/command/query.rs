@@ -6,9 +6,11 @@ use crate::{
     place::{Place, Places},
     scripts,
     secrets::supplied,
+    stop,
 };
 use infralogs_core::{
     Error, Result,
+    cancel::Cancel,
     plugin::Store,
     query::{Frame, ROWS_MAX},
     table::Rows,
@@ -21,6 +23,10 @@ use std::{
     time::Duration,
 };
 
+/// The exit code of what was ended by Ctrl-C.
+const INTERRUPTED: u8 = 130;
+/// How long a query that was cancelled may take to end.
+const CANCEL_WAIT: Duration = Duration::from_secs(5);
 /// How long `--fresh` waits for the replica.
 const FRESH_WAIT: Duration = Duration::from_secs(30);
 
@@ -67,7 +73,9 @@ impl Args {
         // Explaining asks nothing, so it needs no credentials.
         let store = if sql { connect::store(chosen)? } else { supplied(chosen, secrets.as_ref()).await? };
         let primary = if self.fresh { Some(supplied(&write, secrets.as_ref()).await?) } else { None };
-        let answer = tokio::task::spawn_blocking(move || {
+        let (cancel, mut stopped) = (Cancel::default(), stop::on_signal()?);
+        let cancelled = cancel.clone();
+        let mut answer = tokio::task::spawn_blocking(move || {
             if sql {
                 return store.explain(&query, &table, &frame).map(Some);
             }
@@ -75,11 +83,20 @@ impl Args {
                 wait(&*store, &primary)?;
             }
             let mut printed = Printed { output, limit, shown: 0, found: 0, held: None };
-            store.stream(&query, &table, &frame, &mut |rows| printed.piece(rows))?;
+            store.stream(&query, &table, &frame, &cancelled, &mut |rows| printed.piece(rows))?;
             printed.end()?;
             Ok(None)
         });
-        match answer.await.map_err(|_| Error::failed("the store stopped in the middle of the query"))?? {
+        let answer = tokio::select! {
+            answer = &mut answer => answer,
+            _ = stopped.changed() => {
+                // The statement ends on the server too.
+                cancel.cancel();
+                let _ = tokio::time::timeout(CANCEL_WAIT, answer).await;
+                return Ok(ExitCode::from(INTERRUPTED));
+            }
+        };
+        match answer.map_err(|_| Error::failed("the store stopped in the middle of the query"))?? {
             Some(explained) => println!("-- reads {}\n{}", explained.reads, explained.sql),
             None if said && io::stderr().is_terminal() => {
                 eprintln!("of the last {}; ask for more with .last(…) or --last", self.last);
