@@ -1,6 +1,10 @@
 //! Files that are cut, overwritten or from the future: nothing panics, hangs or is passed over in silence.
 
+#![allow(clippy::unwrap_used)]
+
 mod parts;
+#[path = "parts/repack.rs"]
+mod repack;
 
 use infralogs_core::plugin::Ask;
 use parts::{batches, file, messages, open};
@@ -86,12 +90,21 @@ fn a_small_file_cut_at_every_offset_of_its_objects_is_survived() {
 #[test]
 fn a_file_with_any_bytes_overwritten_is_survived() {
     let folder = tempfile::tempdir().unwrap();
-    let path = file(folder.path(), "damaged.journal", 60, 5, &[]);
-    let whole = std::fs::read(&path).unwrap();
+    overwrite(&file(folder.path(), "damaged.journal", 60, 5, &[]), 600);
+    // One whose fields are packed in the other ways.
+    let packed = folder.path().join("packed.journal");
+    parts::write_unpacked(&parts::text::entries(60, 7), &packed, &[]);
+    repack::repack(&packed, &[repack::XZ, repack::LZ4]);
+    overwrite(&packed, 120);
+}
+
+/// Overwrites a number after another, and makes the file whole again now and then.
+fn overwrite(path: &Path, rounds: usize) {
+    let whole = std::fs::read(path).unwrap();
     let used = whole.iter().rposition(|byte| *byte != 0).unwrap() + 1;
-    let file = OpenOptions::new().write(true).open(&path).unwrap();
+    let file = OpenOptions::new().write(true).open(path).unwrap();
     let mut state = 11;
-    for round in 0..600 {
+    for round in 0..rounds {
         // Numbers that hurt: huge, zero, near, or the place of something else (cycles).
         let at = if round % 3 == 0 { random(&mut state) % 280 } else { random(&mut state) % used as u64 } & !7;
         let value = match random(&mut state) % 5 {
@@ -102,7 +115,7 @@ fn a_file_with_any_bytes_overwritten_is_survived() {
             _ => random(&mut state),
         };
         file.write_all_at(&value.to_le_bytes(), at).unwrap();
-        survives(&path, &format!("round {round}: {value:#x} at {at}"));
+        survives(path, &format!("round {round}: {value:#x} at {at}"));
         if round % 4 == 3 {
             file.write_all_at(&whole[..used], 0).unwrap();
         }
