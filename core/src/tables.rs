@@ -25,7 +25,8 @@ pub static LOGS: LazyLock<Arc<TableDef>> = LazyLock::new(|| {
 });
 
 /// One row per target: who it is and how it does. `time` and `last_seen` are when it last answered;
-/// `failing` is the stream whose poll `last_error` is of.
+/// `failing` is the stream whose poll `last_error` is of; `at_seqnum` and `at_time` are of the entry of its journal that
+/// was read last.
 pub static AGENTS: LazyLock<Arc<TableDef>> = LazyLock::new(|| {
     table(
         "agents",
@@ -35,6 +36,8 @@ pub static AGENTS: LazyLock<Arc<TableDef>> = LazyLock::new(|| {
             ("url", ColumnType::Text),
             ("machine", ColumnType::Text),
             ("seqnum_id", ColumnType::Text),
+            ("at_seqnum", ColumnType::Int),
+            ("at_time", ColumnType::Time),
             ("last_seen", ColumnType::Time),
             ("last_entry", ColumnType::Time),
             ("lag_ms", ColumnType::Int),
@@ -59,6 +62,24 @@ pub static GAPS: LazyLock<Arc<TableDef>> = LazyLock::new(|| {
             ("seqnum_id", ColumnType::Text),
             ("after_seqnum", ColumnType::Int),
             ("before_seqnum", ColumnType::Int),
+            ("lost", ColumnType::Int),
+        ],
+    )
+});
+
+/// One row per hour (`time` is its start) and counter of a machine: how many numbers it gave, and which of them are no
+/// rows of `logs`: left out by rules, damaged, rotated away.
+pub static AUDIT: LazyLock<Arc<TableDef>> = LazyLock::new(|| {
+    table(
+        "audit",
+        &[
+            ("time", ColumnType::Time),
+            ("host", ColumnType::Text),
+            ("machine", ColumnType::Text),
+            ("seqnum_id", ColumnType::Text),
+            ("counted", ColumnType::Int),
+            ("dropped", ColumnType::Int),
+            ("unreadable", ColumnType::Int),
             ("lost", ColumnType::Int),
         ],
     )
@@ -125,8 +146,8 @@ pub fn built_in(name: &str) -> Option<&'static Arc<TableDef>> {
 }
 
 /// All built-in tables; their names are reserved.
-pub fn all() -> [&'static Arc<TableDef>; 6] {
-    [&LOGS, &AGENTS, &GAPS, &QUARANTINE, &DEPLOYS, &PROCESSES]
+pub fn all() -> [&'static Arc<TableDef>; 7] {
+    [&LOGS, &AGENTS, &GAPS, &AUDIT, &QUARANTINE, &DEPLOYS, &PROCESSES]
 }
 
 /// Names of tables that stores keep for themselves; a script can't use them.

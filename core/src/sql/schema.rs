@@ -7,7 +7,9 @@ use crate::{
 };
 
 /// The version of the built-in tables; a store of a newer one is refused.
-pub const SCHEMA_VERSION: i64 = 3;
+pub const SCHEMA_VERSION: i64 = 4;
+/// The newest version that kept no `audit`: [`fill_audit`] makes up for it.
+pub const WITHOUT_AUDIT: i64 = 3;
 
 /// Refuses a table that a store can't make: a reserved name, or key columns declared as something else.
 pub fn check(table: &TableDef) -> Result<()> {
@@ -62,6 +64,24 @@ pub fn newer(found: i64) -> Error {
     Error::invalid(format!("the store has schema version {found}, this program knows up to {SCHEMA_VERSION}"))
         .help("start the newer program, or name another database")
 }
+
+/// Counts in `audit` what was stored before it was kept: rows alone, since nobody knows what else there was.
+pub fn fill_audit(dialect: super::Dialect) -> String {
+    let quote = |name: &str| dialect.quote(name);
+    let (time, hour) = (quote("time"), super::retention::HOUR_US);
+    format!(
+        "INSERT INTO {audit} (time, host, machine, seqnum_id, counted, dropped, unreadable, lost) \
+         SELECT h, MAX({host}), m, s, COUNT(*), 0, 0, 0 FROM (SELECT {time} - (({time} % {hour} + {hour}) % {hour}) AS h, \
+         {host}, machine AS m, seqnum_id AS s FROM {logs} WHERE identifier IS NULL OR identifier <> '{REPORTS}') AS r \
+         GROUP BY h, m, s",
+        audit = quote(&tables::AUDIT.name),
+        host = quote("host"),
+        logs = quote(&tables::LOGS.name),
+    )
+}
+
+/// What reports of agents call themselves: they are made when they are asked for, and nobody counts them.
+pub const REPORTS: &str = "infralogs-disk";
 
 /// The kind a stored type's name stands for.
 pub fn kind_of(name: &str) -> Option<ColumnType> {

@@ -1,5 +1,6 @@
 //! What a commit writes, as rows of stored columns: the same for every store.
 
+mod account;
 mod keep;
 mod kept;
 mod rollup;
@@ -16,6 +17,7 @@ use crate::{
 };
 use std::{borrow::Cow, ops::Range};
 
+pub use account::{Account, accounts, hour};
 pub use keep::fields_json;
 pub(super) use keep::{COLUMNS, MACHINE_FIELD};
 pub use kept::{Slot, Sums, kept};

@@ -3,6 +3,7 @@
 //! Everything here panics where a store is wrong, as tests do.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+pub mod accounts;
 pub mod batch;
 pub mod delivery;
 pub mod galera;
@@ -37,7 +38,7 @@ macro_rules! store_suite {
     ($open:path) => {
         $crate::store_suite!(@ $open,
             delivery::conserves, delivery::fences, delivery::replays_nothing, delivery::moves_the_stream,
-            delivery::quarantines_what_is_there_already, quarantine::is_replayed_once, quarantine::is_joined_again,
+            delivery::quarantines_what_is_there_already, accounts::accounts_add_up, accounts::accounts_go_with_their_rows, quarantine::is_replayed_once, quarantine::is_joined_again,
             values::round_trip, values::entries_round_trip,
             schema::adds_columns, schema::refuses_other_types, schema::migrates_twice,
             queries::shapes_equal_naive, queries::filters_equal_eval, queries::reads_entry_fields, queries::says_no, streams::streams_pieces,

@@ -38,6 +38,7 @@ pub(crate) fn commit(session: &mut Session, commit: &Commit<'_>) -> Result<Commi
     if !move_on(session, &machine, &stream, commit)? {
         return lost(session);
     }
+    account(session, &machine, commit)?;
     upsert_agent(session, commit)?;
     session.conn.query_drop("COMMIT").map_err(failed(DOING))?;
     Ok(Committed::Stored { rows })
@@ -114,14 +115,30 @@ fn quarantine(session: &mut Session, row: &[infralogs_core::value::Value<'_>]) -
     session.conn.exec_drop(sql, values).map_err(failed("storing a refused row in quarantine"))
 }
 
+/// Adds to `audit` how far the journal's counter went.
+fn account(session: &mut Session, machine: &str, commit: &Commit<'_>) -> Result<()> {
+    let sql = "INSERT INTO audit (time, host, machine, seqnum_id, counted, dropped, unreadable, lost)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON DUPLICATE KEY UPDATE host = VALUES(host),
+               counted = counted + VALUES(counted), dropped = dropped + VALUES(dropped),
+               unreadable = unreadable + VALUES(unreadable), lost = lost + VALUES(lost)";
+    for one in write::accounts(commit) {
+        let (host, id) = (&*commit.target.name, one.seqnum_id.to_string());
+        let row = (one.hour, host, machine, id, one.counted, one.dropped, one.unreadable, one.lost);
+        session.conn.exec_drop(sql, row).map_err(failed("counting entries for the audit"))?;
+    }
+    Ok(())
+}
+
 fn upsert_agent(session: &mut Session, commit: &Commit<'_>) -> Result<()> {
     let last = commit.entries.last_cursor().map(|cursor| cursor.time().0);
     let lag = last.map(|last| (commit.at.0.saturating_sub(last)).max(0) / 1_000);
     let sql = "
-        INSERT INTO agents (time, host, url, machine, seqnum_id, last_seen, last_entry, lag_ms, entries, dropped, unreadable)
-        VALUES (:at, :host, :url, :machine, :stream, :at, :last, :lag, :entries, :dropped, :unreadable)
+        INSERT INTO agents (time, host, url, machine, seqnum_id, last_seen, last_entry, lag_ms, entries, dropped,
+            unreadable, at_seqnum, at_time)
+        VALUES (:at, :host, :url, :machine, :stream, :at, :last, :lag, :entries, :dropped, :unreadable, :seqnum, :read_to)
         ON DUPLICATE KEY UPDATE time = :at, url = :url, machine = :machine, last_seen = :at,
-            seqnum_id = COALESCE(:stream, seqnum_id),
+            seqnum_id = COALESCE(:stream, seqnum_id), at_seqnum = COALESCE(:seqnum, at_seqnum),
+            at_time = COALESCE(:read_to, at_time),
             last_entry = COALESCE(:last, last_entry), lag_ms = COALESCE(:lag, lag_ms),
             entries = COALESCE(entries, 0) + :entries, dropped = COALESCE(dropped, 0) + :dropped,
             unreadable = COALESCE(unreadable, 0) + :unreadable,
@@ -133,6 +150,8 @@ fn upsert_agent(session: &mut Session, commit: &Commit<'_>) -> Result<()> {
         "url" => &commit.target.url,
         "machine" => commit.machine.to_string(),
         "stream" => (commit.stream == LOGS).then(|| commit.next.seqnum_id.to_string()),
+        "seqnum" => (commit.stream == LOGS).then_some(commit.next.seqnum),
+        "read_to" => (commit.stream == LOGS).then_some(commit.next.time().0),
         "last" => last,
         "lag" => lag,
         "entries" => commit.entries.len(),

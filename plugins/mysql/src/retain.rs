@@ -117,6 +117,8 @@ fn forget_counts(session: &mut Session, table: &str, before: i64) -> Result<()> 
     if table != tables::LOGS.name {
         return cubes::forget(session, table, before);
     }
+    let accounts = format!("DELETE FROM audit WHERE time < {before}");
+    session.conn.query_drop(accounts).map_err(failed("dropping old accounts"))?;
     let list = partitions::list(session, rollup::TABLE)?;
     let whole: Vec<&str> = list
         .iter()

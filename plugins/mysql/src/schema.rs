@@ -10,7 +10,7 @@ use infralogs_core::{
     error::Result,
     sql::{
         Dialect, rollup,
-        schema::{self, SCHEMA_VERSION},
+        schema::{self, SCHEMA_VERSION, WITHOUT_AUDIT},
         write::{NAME_CHARS_MAX, NTH_COLUMN},
     },
     table::{ColumnDef, ColumnType, Storage, TableDef},
@@ -71,6 +71,10 @@ pub(crate) fn migrate(session: &mut Session) -> Result<()> {
         }
         if found == Some(BEFORE_ROLLUPS) {
             fill_rollups(session)?;
+        }
+        if found.is_some_and(|found| found <= WITHOUT_AUDIT) {
+            let sql = schema::fill_audit(Dialect::Mysql);
+            session.conn.query_drop(sql).map_err(failed("counting rows for the audit"))?;
         }
         let sql = "INSERT IGNORE INTO schema_version (version) VALUES (?)";
         session.conn.exec_drop(sql, (SCHEMA_VERSION,)).map_err(failed(doing))
@@ -185,6 +189,7 @@ fn create(table: &str, columns: &[ColumnDef], options: &str) -> String {
     let key = match table {
         "agents" => "PRIMARY KEY (`host`)",
         "logs" => "PRIMARY KEY (`time`, `machine`, `seqnum_id`, `seqnum`)",
+        "audit" => "PRIMARY KEY (`time`, `machine`, `seqnum_id`)",
         _ if has(NTH_COLUMN) => "PRIMARY KEY (`time`, `machine`, `seqnum_id`, `seqnum`, `$nth`)",
         _ => "KEY by_time (`time`)",
     };

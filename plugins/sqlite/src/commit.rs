@@ -38,6 +38,7 @@ pub(crate) fn commit(db: &mut Connection, commit: &Commit<'_>) -> Result<Committ
     if !move_on(&transaction, &machine, &stream, commit)? {
         return Ok(Committed::Lost);
     }
+    account(&transaction, &machine, commit)?;
     upsert_agent(&transaction, commit)?;
     transaction.commit().map_err(failed(DOING))?;
     Ok(Committed::Stored { rows })
@@ -158,13 +159,31 @@ fn quarantine(db: &Transaction<'_>, sheet: &Sheet<'_>, row: usize, commit: &Comm
         .map_err(failed("storing a refused row in quarantine"))
 }
 
+/// Adds to `audit` how far the journal's counter went.
+fn account(db: &Transaction<'_>, machine: &str, commit: &Commit<'_>) -> Result<()> {
+    let sql = "INSERT INTO audit (time, host, machine, seqnum_id, counted, dropped, unreadable, lost)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+               ON CONFLICT (time, machine, seqnum_id) DO UPDATE SET host = ?2, counted = counted + ?5,
+               dropped = dropped + ?6, unreadable = unreadable + ?7, lost = lost + ?8";
+    let doing = "counting entries for the audit";
+    let mut statement = db.prepare_cached(sql).map_err(failed(doing))?;
+    for one in write::accounts(commit) {
+        let id = one.seqnum_id.to_string();
+        let key =
+            params![one.hour, &*commit.target.name, machine, id, one.counted, one.dropped, one.unreadable, one.lost];
+        statement.execute(key).map_err(failed(doing))?;
+    }
+    Ok(())
+}
+
 fn upsert_agent(db: &Transaction<'_>, commit: &Commit<'_>) -> Result<()> {
     let last = commit.entries.last_cursor().map(|cursor| cursor.time().0);
     let sql = "
-        INSERT INTO agents (time, host, url, machine, seqnum_id, last_seen, last_entry, lag_ms, entries, dropped, unreadable)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?1, ?6, max(?1 - ?6, 0) / 1000, ?7, ?8, ?9)
+        INSERT INTO agents (time, host, url, machine, seqnum_id, last_seen, last_entry, lag_ms, entries, dropped,
+            unreadable, at_seqnum, at_time)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?1, ?6, max(?1 - ?6, 0) / 1000, ?7, ?8, ?9, ?11, ?12)
         ON CONFLICT (host) DO UPDATE SET time = ?1, url = ?3, machine = ?4, last_seen = ?1,
-            seqnum_id = coalesce(?5, seqnum_id),
+            seqnum_id = coalesce(?5, seqnum_id), at_seqnum = coalesce(?11, at_seqnum), at_time = coalesce(?12, at_time),
             last_entry = coalesce(?6, last_entry), lag_ms = coalesce(excluded.lag_ms, lag_ms),
             entries = coalesce(entries, 0) + ?7, dropped = coalesce(dropped, 0) + ?8,
             unreadable = coalesce(unreadable, 0) + ?9,
@@ -180,7 +199,9 @@ fn upsert_agent(db: &Transaction<'_>, commit: &Commit<'_>) -> Result<()> {
         commit.entries.len() as i64,
         commit.dropped as i64,
         commit.unreadable as i64,
-        commit.stream
+        commit.stream,
+        (commit.stream == LOGS).then_some(commit.next.seqnum as i64),
+        (commit.stream == LOGS).then_some(commit.next.time().0),
     ];
     db.prepare_cached(sql)
         .and_then(|mut statement| statement.execute(values))

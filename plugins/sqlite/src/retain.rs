@@ -128,6 +128,8 @@ fn drop_before(connections: &Connections, table: &str, before: Time) -> Result<u
         // Few beside the rows they count, and each cube is a range of the key.
         let counts = "DELETE FROM rollups WHERE bucket < ?";
         connections.write(|db| db.execute(counts, [before.0]).map_err(failed("dropping old counts")))?;
+        let accounts = "DELETE FROM audit WHERE time < ?";
+        connections.write(|db| db.execute(accounts, [before.0]).map_err(failed("dropping old accounts")))?;
     } else {
         connections.write(|db| cubes::forget(db, table, before.0))?;
     }

@@ -5,7 +5,7 @@ use infralogs_core::{
     error::Result,
     sql::{
         Dialect, rollup,
-        schema::{self, SCHEMA_VERSION},
+        schema::{self, SCHEMA_VERSION, WITHOUT_AUDIT},
         write::NTH_COLUMN,
     },
     table::{ColumnDef, ColumnType, Storage, TableDef},
@@ -67,6 +67,11 @@ pub(crate) fn migrate(db: &mut Connection) -> Result<()> {
         for sql in rollup::fill(Dialect::Sqlite) {
             transaction.execute_batch(&sql).map_err(failed("counting rows for the rollups"))?;
         }
+    }
+    if found.is_some_and(|found| found <= WITHOUT_AUDIT) {
+        transaction
+            .execute_batch(&schema::fill_audit(Dialect::Sqlite))
+            .map_err(failed("counting rows for the audit"))?;
     }
     if found != Some(SCHEMA_VERSION) {
         transaction.execute("INSERT INTO schema_version VALUES (?)", [SCHEMA_VERSION]).map_err(failed(doing))?;
@@ -135,6 +140,7 @@ fn create(table: &str, columns: &[ColumnDef]) -> String {
     index("time", "", "time");
     match (table == tables::LOGS.name, has(NTH_COLUMN)) {
         (true, _) => index("key", "UNIQUE ", "machine, seqnum_id, seqnum, time"),
+        (_, false) if table == tables::AUDIT.name => index("key", "UNIQUE ", "time, machine, seqnum_id"),
         (_, true) => index("key", "UNIQUE ", &format!("machine, seqnum_id, seqnum, {}, time", quote(NTH_COLUMN))),
         _ => {}
     }

@@ -1,17 +1,22 @@
 //! `infralogs tail`: the newest entries of the whole fleet, one line each, and those that follow.
 
+mod follow;
+
 use crate::{
     output,
     place::{self, Place, answer},
 };
+use follow::Follow;
 use infralogs_core::{
     Result,
-    query::{Query, Shape},
-    table::{Rows, TableDef},
+    expr::{Compare, Expr},
+    query::Shape,
+    sql::schema::REPORTS,
+    table::Rows,
     time::{Time, Window, parse_span},
 };
 use std::{
-    collections::BTreeMap,
+    collections::HashSet,
     io::{self, IsTerminal, Write},
     process::ExitCode,
     sync::Arc,
@@ -20,11 +25,10 @@ use std::{
 
 /// How often it looks for new entries.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Entries may be stored this much later than others of the same time, and are still shown. Those that a machine
-/// brings after a longer outage are not: `infralogs query` finds them.
-const LATE: Duration = Duration::from_secs(600);
-/// The most entries taken at one look.
-const LOOK_ENTRIES_MAX: usize = 5_000;
+/// Clocks of machines may be ahead of ours by so much.
+const AHEAD: Duration = Duration::from_secs(600);
+/// The most entries shown first.
+const ENTRIES_MAX: usize = 5_000;
 /// What is read of each entry.
 const COLUMNS: [&str; 8] = ["time", "host", "service", "level", "message", "machine", "seqnum_id", "seqnum"];
 
@@ -49,50 +53,62 @@ pub struct Args {
     place: Place,
 }
 
-/// Which entries were shown, by their key, with their time.
-type Shown = BTreeMap<(String, String, i64), i64>;
+/// Which entries were shown first, by their key.
+type Shown = HashSet<(String, String, i64)>;
 
 impl Args {
     pub async fn run(self) -> Result<ExitCode> {
         let places = self.place.find()?;
         let condition = self.condition.as_ref().map(|condition| format!(".where({condition})")).unwrap_or_default();
-        let Some((query, table)) = places.ask(&format!("logs{condition}.latest({})", self.entries.max(1)))? else {
+        let Some((mut query, table)) = places.ask(&format!("logs{condition}.latest({})", self.entries.max(1)))? else {
             return Ok(ExitCode::from(2));
         };
+        // Reports are made when they are asked for.
+        let real = Expr::compare(Compare::Ne, Expr::field("identifier"), Expr::text(REPORTS));
+        query.filter = Some(query.filter.map_or(real.clone(), |filter| filter.and(real)));
+        query.shape = latest(self.entries.clamp(1, ENTRIES_MAX));
         let store = places.store().await?;
-        let mut shown = Shown::new();
+        // Where everybody is comes first, so that nothing falls between.
+        let mut follow = Follow::begin(store.clone(), query.clone(), table.clone()).await?;
         let now = Time::now();
-        let window = Window { from: now.minus(parse_span(&self.last)?), to: now.plus(LATE) };
-        let (mut query, table): (Query, Arc<TableDef>) = (query, table);
-        query.shape = latest(self.entries.clamp(1, LOOK_ENTRIES_MAX));
+        let window = Window { from: now.minus(parse_span(&self.last)?), to: now.plus(AHEAD) };
         let rows = answer(&store, &query, &table, window).await?;
+        let mut shown = Shown::new();
         if self.print(&rows, &mut shown).is_err() || !self.follow {
             return Ok(ExitCode::SUCCESS);
         }
-        query.shape = latest(LOOK_ENTRIES_MAX);
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            let now = Time::now();
-            let window = Window { from: now.minus(LATE), to: now.plus(LATE) };
-            match answer(&store, &query, &table, window).await {
-                Ok(rows) if self.print(&rows, &mut shown).is_err() => return Ok(ExitCode::SUCCESS),
-                Ok(_) => {}
-                Err(error) => tracing::warn!("{error}"),
+            let mut open = true;
+            let mut take = |rows: &Rows| {
+                open = self.print(rows, &mut shown).is_ok();
+                open
+            };
+            if let Err(error) = follow.look(&mut take).await {
+                tracing::warn!("{error}");
             }
-            shown.retain(|_, time| *time >= window.from.0);
+            if !open {
+                return Ok(ExitCode::SUCCESS);
+            }
         }
     }
 
     /// Prints what was not shown yet, oldest first. An error: nobody reads any more.
     fn print(&self, rows: &Rows, shown: &mut Shown) -> io::Result<()> {
         let colour = io::stdout().is_terminal();
+        let first = shown.is_empty();
         let mut out = io::BufWriter::new(io::stdout().lock());
         for row in (0..rows.len()).rev() {
             let text = |name: &str| place::text(rows, name, row);
             let int = |name: &str| place::int(rows, name, row).unwrap_or(0);
-            let time = int("time");
-            if shown.insert((text("machine"), text("seqnum_id"), int("seqnum")), time).is_some() {
+            let (time, seqnum) = (int("time"), int("seqnum"));
+            let key = (text("machine"), text("seqnum_id"), seqnum);
+            // Those shown first are all there is to remember: what follows comes once.
+            if shown.contains(&key) {
                 continue;
+            }
+            if first {
+                shown.insert(key);
             }
             let cell = |name: &str| output::plain(&text(name));
             let (host, service, level, message) = (cell("host"), cell("service"), cell("level"), cell("message"));
@@ -100,7 +116,7 @@ impl Args {
             if self.json {
                 let line = serde_json::json!({
                     "time": time, "host": text("host"), "service": text("service"), "level": text("level"),
-                    "message": text("message"),
+                    "message": text("message"), "machine": text("machine"), "seqnum_id": text("seqnum_id"), "seqnum": seqnum,
                 });
                 writeln!(out, "{line}")?;
                 continue;
