@@ -38,10 +38,11 @@ struct Bench {
 
 type Method = (&'static str, fn(&Bench) -> Option<f64>);
 
-const METHODS: [Method; 9] = [
+const METHODS: [Method; 10] = [
     ("mariadb client, LOAD DATA LOCAL (raw)", raw),
     ("infralogs: LOAD + checkpoint + rollups", |bench| Some(ours(bench, 1))),
     ("the same, two writers", |bench| Some(ours(bench, 2))),
+    ("infralogs: LOAD + checkpoint, counts thrown away by the server", |bench| Some(without_counts(bench))),
     ("the same, LOCAL refused: multi-row", refused),
     ("PyMySQL executemany(5000)", |bench| python(bench, 60_000, "many")),
     ("PyMySQL row by row, a connection each", |bench| python(bench, ONE_BY_ONE, "connect")),
@@ -73,7 +74,8 @@ fn main() {
     let medians: Vec<f64> = figures.into_iter().map(median).collect();
     let (own, two) = (medians[1], medians[2]);
     println!("| method | rows/s, median of {ROUNDS} | ours ÷ it | bound |\n|---|---|---|---|");
-    let bounds = ["≥ 0.45 (0.60 without rollups)", "", "", "", "≥ 2", "≥ 100", "", "≥ 4", "≤ 1 s"];
+    let raw = format!("≥ 0.45; without counts {:.2} ≥ 0.60", medians[3] / medians[0]);
+    let bounds = [&*raw, "", "", "", "", "≥ 2", "≥ 100", "", "≥ 4", "≤ 1 s"];
     for (at, (name, _)) in METHODS.iter().enumerate() {
         let figure = medians[at];
         match at == METHODS.len() - 1 {
@@ -113,6 +115,15 @@ fn raw(bench: &Bench) -> Option<f64> {
 fn ours(bench: &Bench, writers: usize) -> f64 {
     let (_, store) = database(&bench.server);
     store_all(&store, &bench.loads, writers)
+}
+
+/// The same without what rollups cost the server: they go into a table that keeps nothing.
+fn without_counts(bench: &Bench) -> f64 {
+    let (database, store) = database(&bench.server);
+    bench.server.sql(&format!(
+        "INSTALL PLUGIN IF NOT EXISTS blackhole SONAME 'ha_blackhole'; ALTER TABLE {database}.rollups ENGINE = BLACKHOLE"
+    ));
+    store_all(&store, &bench.loads, 1)
 }
 
 fn store_all(store: &Mysql, loads: &[Load], writers: usize) -> f64 {

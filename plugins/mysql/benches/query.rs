@@ -16,7 +16,10 @@ use infralogs_core::{
     time::{Time, Window},
 };
 use infralogs_mysql::Mysql;
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
 
 const ROUNDS: usize = 5;
 const HOUR_US: i64 = 3_600_000_000;
@@ -29,8 +32,8 @@ fn main() {
     let rows: u64 = std::env::var("INFRALOGS_BENCH_ROWS").ok().and_then(|rows| rows.parse().ok()).unwrap_or(500_000);
     let server = Server::start(&["--innodb-buffer-pool-size=1G", "--innodb-log-file-size=512M"]);
     let database = server.database();
-    let settings = serde_json::json!({ "url": server.url(&database), "keep": { "logs": "5d" } });
-    let store = Mysql::new(&Settings::of(settings)).expect("settings");
+    let url = server.url(&database);
+    let store = keeping(&url, DAYS);
     store.migrate().expect("migrate");
     // A whole hour, so that a day's rows and counts can be copied together.
     let now = Time(bucket(Time::now().0, HOUR_US));
@@ -72,7 +75,13 @@ fn main() {
         println!("| {name} | {figure:.1} | {bound} |");
     }
     search(&store, &week);
-    drop_a_day(&store, now);
+    drop_days(&url, now);
+}
+
+/// A store that keeps so many days.
+fn keeping(url: &str, days: u64) -> Mysql {
+    let settings = serde_json::json!({ "url": url, "keep": { "logs": format!("{days}d") } });
+    Mysql::new(&Settings::of(settings)).expect("settings")
 }
 
 /// The first day through the store: machines in turn, each minute as busy as the next. How many rows each machine has.
@@ -145,11 +154,44 @@ fn search(store: &Mysql, week: &Frame) {
     assert!(took < Duration::from_secs(40), "it was not cut");
 }
 
-fn drop_a_day(store: &Mysql, now: Time) {
-    let started = Instant::now();
-    let dropped = store.retain(&[], now).expect("retain");
+/// One whole day after the other, while a collector stores small batches of the present.
+fn drop_days(url: &str, now: Time) {
+    // What stands before the first whole day.
+    keeping(url, DAYS - 1).retain(&[], now).expect("retain");
+    let done = AtomicBool::new(false);
+    let (mut took, mut rows, mut quiet, mut pauses) = (Vec::new(), 0, Vec::new(), Vec::new());
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let store = keeping(url, DAYS);
+            let mut batches: Vec<(Instant, f64)> = Vec::new();
+            for first in (1..).step_by(100) {
+                let from = Time(now.0 + (first as i64 - 1) * 1_000);
+                let load = Load::new("web-busy", first, 100, from, 1_000);
+                let started = Instant::now();
+                batches.push((started, timed(|| load.store(&store))));
+                if done.load(Ordering::Relaxed) {
+                    return batches;
+                }
+            }
+            batches
+        });
+        std::thread::sleep(Duration::from_secs(2));
+        let begun = Instant::now();
+        for days in (2..DAYS - 1).rev() {
+            let store = keeping(url, days);
+            took.push(timed(|| rows = store.retain(&[], now).expect("retain")));
+        }
+        done.store(true, Ordering::Relaxed);
+        for (started, ms) in writer.join().expect("the writer") {
+            if started < begun { quiet.push(ms) } else { pauses.push(ms) }
+        }
+    });
+    let most = |all: &[f64]| all.iter().copied().fold(0.0, f64::max);
+    println!("| dropping one day ({rows} rows), median of {} | {:.1} | ≤ 500 |", took.len(), median(took.clone()));
+    println!("| the longest of these | {:.1} | |", most(&took));
     println!(
-        "| dropping the oldest day and what is before ({dropped} rows) | {:.1} | ≤ 500 |",
-        started.elapsed().as_secs_f64() * 1_000.0
+        "| the longest batch of 100 rows of a collector meanwhile; before | {:.1}; {:.1} | |",
+        most(&pauses),
+        most(&quiet)
     );
 }

@@ -54,7 +54,9 @@ fn class(error: &Driver) -> (Kind, &'static str) {
         _ if READ_ONLY.contains(&code) => {
             (Kind::Unavailable, "this server takes no writes: name the primary in `store`")
         }
-        _ if FULL.contains(&code) => (Kind::Unavailable, "make room on the database's disk; it is tried again"),
+        _ if FULL.contains(&code) || is_no_room(error) => {
+            (Kind::Unavailable, "make room on the database's disk; it is tried again")
+        }
         _ if INTERRUPTED.contains(&code) => (Kind::Limit, "ask for a shorter time or fewer records"),
         1049 => (Kind::Invalid, "make the database: CREATE DATABASE … CHARACTER SET utf8mb4"),
         1146 => (Kind::Unavailable, "it is made before the next records are stored"),
@@ -66,6 +68,12 @@ fn class(error: &Driver) -> (Kind, &'static str) {
 /// The server's error code, if it was the server who said it.
 pub(crate) fn code(error: &Driver) -> Option<u16> {
     if let Driver::MySqlError(error) = error { Some(error.code) } else { None }
+}
+
+/// Whether a table could not be made for want of room, which has no code of its own.
+fn is_no_room(error: &Driver) -> bool {
+    matches!(error, Driver::MySqlError(error) if error.code == 1005
+        && ["errno: 135 ", "errno: 28 "].iter().any(|number| error.message.contains(number)))
 }
 
 /// Whether a statement failed for one of its rows.

@@ -1,6 +1,7 @@
 //! Failures caused for real: what each means to the caller, and that nothing is lost or twice behind it.
 
 use infralogs_core::{
+    entry::Entries,
     error::Kind,
     plugin::{Committed, Settings, Store, Stream},
     query::Frame,
@@ -66,6 +67,37 @@ fn rows_that_a_constraint_or_trigger_refuses_go_to_quarantine() {
     assert_eq!(quarantine.len(), 3);
     assert!(reasons[0].contains("`odd`") && reasons[2].contains("not this one"), "{reasons:?}");
     assert_eq!(store.checkpoint(&stream()).expect("checkpoint"), Some(batch::cursor("web-1", 100)));
+}
+
+#[test]
+fn values_that_a_column_does_not_take_go_to_quarantine() {
+    // LOAD DATA LOCAL would cut them, with a warning; an INSERT is refused, by 1406 and 1366.
+    for (column, reason, local) in [
+        ("message VARCHAR(8)", "Data truncated", true),
+        ("message VARCHAR(8)", "Data too long", false),
+        ("message TEXT CHARACTER SET ascii", "Incorrect string value", true),
+        ("message TEXT CHARACTER SET ascii", "Incorrect string value", false),
+    ] {
+        let server = if local { Server::shared() } else { Arc::new(Server::start(&["--local-infile=0"])) };
+        let database = server.database();
+        let store = store_at(&server.url(&database));
+        store.migrate().expect("migrate");
+        server.sql(&format!("ALTER TABLE {database}.logs MODIFY {column}"));
+        let mut entries = Entries::default();
+        for seqnum in 1..=200 {
+            entries.push_field(b"MESSAGE", if seqnum % 50 == 7 { "größer als".as_bytes() } else { b"small" });
+            entries.end(batch::cursor("web-1", seqnum));
+        }
+        let target = batch::target("web-1");
+        let commit = batch::commit(&target, None, batch::cursor("web-1", 200), &entries);
+        assert_eq!(store.commit(&commit).expect("commit"), Committed::Stored { rows: 196 }, "{column}");
+        let quarantine = batch::all(&store, &tables::QUARANTINE);
+        let reason_of = |row| format!("{:?}", quarantine.column("reason").expect("reason").get(row));
+        assert_eq!(quarantine.len(), 4, "{column}");
+        assert!((0..4).all(|row| reason_of(row).contains(reason)), "{column}: {}", reason_of(0));
+        let raw = format!("{:?}", quarantine.column("raw").map(|raw| raw.get(0)));
+        assert!(raw.contains("größer als"), "the whole entry stands there: {raw}");
+    }
 }
 
 #[test]

@@ -7,7 +7,11 @@ use infralogs_core::{
 };
 use infralogs_mysql::Mysql;
 use serde_json::json;
-use std::time::{Duration, Instant};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
 
 fn open(server: &Server) -> (String, Mysql) {
     let database = server.database();
@@ -101,4 +105,66 @@ fn a_full_disk_loses_nothing() {
     assert_eq!(checkpoint, (from > 1).then(|| batch::cursor("web-1", from - 1)));
     let rows: u64 = server.sql(&format!("SELECT COUNT(*) FROM {database}.logs")).trim().parse().expect("rows");
     assert_eq!(rows, from - 1);
+}
+
+/// A file system in memory, unmounted when dropped.
+struct Disk(PathBuf);
+
+impl Disk {
+    /// `None` where we may not mount anything.
+    fn mount(at: &Path, size: &str) -> Option<Self> {
+        let options = format!("size={size}");
+        let done = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(at).status();
+        done.is_ok_and(|status| status.success()).then(|| Self(at.to_owned()))
+    }
+    fn resize(&self, size: &str) {
+        let options = format!("remount,size={size}");
+        assert!(Command::new("mount").args(["-o", &options]).arg(&self.0).status().expect("mount").success());
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_and_has_room_again_loses_nothing() {
+    let server = Server::with("root", vec!["--innodb-log-file-size=16M".into()]);
+    let (data, kept) = (server.path("data"), server.path("kept"));
+    std::fs::rename(&data, &kept).expect("moved");
+    std::fs::create_dir(&data).expect("a folder");
+    let Some(disk) = Disk::mount(&data, "130M") else {
+        eprintln!("left out: no file system can be mounted here; a full table space is tried all the same");
+        return;
+    };
+    let copied = Command::new("cp").arg("-a").arg(kept.join(".")).arg(&data).status().expect("cp");
+    assert!(copied.success());
+    server.run();
+    let (database, store) = open(&server);
+    let put = |from: u64| {
+        let (target, entries) = (batch::target("web-1"), batch::entries("web-1", from, from + 2_000));
+        let expect = (from > 1).then(|| batch::cursor("web-1", from - 1));
+        store.commit(&batch::commit(&target, expect, batch::cursor("web-1", from + 1_999), &entries))
+    };
+    let mut from = 1;
+    let error = loop {
+        match put(from) {
+            Ok(_) => from += 2_000,
+            Err(error) => break error,
+        }
+        assert!(from < 1_000_000, "the disk is never full");
+    };
+    assert_eq!(error.kind, Kind::Unavailable, "{error:?}");
+    assert!(error.to_string().contains("make room"), "{error}");
+    assert_eq!(put(from).expect_err("it is still full").kind, Kind::Unavailable);
+    let checkpoint = store.checkpoint(&stream()).expect("checkpoint");
+    assert_eq!(checkpoint, (from > 1).then(|| batch::cursor("web-1", from - 1)));
+    disk.resize("300M");
+    put(from).expect("there is room again");
+    let sql = format!("SELECT COUNT(*), COUNT(DISTINCT seqnum), MAX(seqnum) FROM {database}.logs");
+    let all = from + 1_999;
+    assert_eq!(server.sql(&sql), format!("{all}\t{all}\t{all}\n"));
+    server.kill();
 }
