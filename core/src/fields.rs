@@ -39,9 +39,23 @@ pub fn column_of(journal: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether a name can be a field of an entry: one of [`ENTRY_FIELDS`] or a journal field in upper case.
+/// The field of an entry that holds a label of its target: `_LABEL_DATA_CENTER` for `data-center`. It begins with `_`,
+/// so no program on the machine can write it.
+pub fn label_field(label: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+    format!("_LABEL_{}", label.chars().map(plain).collect::<String>())
+}
+
+/// The field that holds a label of an entry's target, by the name scripts use: `label_region`.
+pub fn label_of(name: &str) -> Option<String> {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    name.strip_prefix("label_").filter(|label| !label.is_empty() && label.bytes().all(plain)).map(label_field)
+}
+
+/// Whether a name can be a field of an entry: one of [`ENTRY_FIELDS`], a label, or a journal field in upper case.
 pub fn is_entry_field(name: &str) -> bool {
     ENTRY_FIELDS.contains(&name)
+        || label_of(name).is_some()
         || (name.starts_with(|c: char| c.is_ascii_uppercase() || c == '_')
             && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
             && name.bytes().any(|b| b.is_ascii_uppercase()))
@@ -67,7 +81,10 @@ pub fn read<'a>(entry: &Entry<'a>, name: &str) -> Value<'a> {
             _ => Value::Missing,
         },
         _ if ENTRY_FIELDS.contains(&name) => first(entry, name).map_or(Value::Missing, Value::bytes),
-        _ => entry.field(name).map_or(Value::Missing, Value::bytes),
+        _ => match label_of(name) {
+            Some(label) => entry.field(&label).map_or(Value::Missing, Value::bytes),
+            None => entry.field(name).map_or(Value::Missing, Value::bytes),
+        },
     }
 }
 

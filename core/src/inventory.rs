@@ -16,7 +16,7 @@ pub struct Target {
     pub url: String,
     /// Where its token is.
     pub token: TokenFrom,
-    /// Become fields of each entry, see [`label_field`].
+    /// Become fields of each entry, see [`crate::fields::label_field`].
     pub labels: BTreeMap<String, String>,
     /// How it is read in this process, with no agent between.
     pub direct: Option<Direct>,
@@ -93,13 +93,6 @@ impl PartialEq for TargetsFn {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
-}
-
-/// The field of an entry that holds a label of its target: `_LABEL_DATA_CENTER` for `data-center`. It begins with `_`,
-/// so no program on the machine can write it.
-pub fn label_field(label: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-    format!("_LABEL_{}", label.chars().map(plain).collect::<String>())
 }
 
 /// The targets that one list or one answer of an inventory may hold.

@@ -36,7 +36,7 @@ const ROOMS: [&[&str]; 5] = [
         "value",
     ],
     // What is asked of plugins, and what the configuration says.
-    &["config", "inventory", "plugin", "rotate", "schedule"],
+    &["config", "inventory", "plugin", "room", "rotate", "schedule"],
     // Engines.
     &["parse", "sql", "wire"],
     // What scripts declare.

@@ -6,7 +6,7 @@ use crate::{
         LEVELS,
         slots::{Slot, Slots},
     },
-    fields::{ENTRY_FIELDS, journal_names},
+    fields::{ENTRY_FIELDS, journal_names, label_of},
     table::ColumnType,
 };
 use std::sync::Arc;
@@ -98,7 +98,7 @@ impl EntryField {
         let sources = if ENTRY_FIELDS.contains(&name) {
             journal_names(name).iter().map(|journal| wanted.add(journal)).collect()
         } else {
-            vec![wanted.add(name)]
+            vec![wanted.add(label_of(name).as_deref().unwrap_or(name))]
         };
         Self { how, sources }
     }

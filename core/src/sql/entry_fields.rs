@@ -18,7 +18,9 @@ pub(super) fn of(name: &str, scope: &Scope<'_>) -> Option<Result<Term, Stop>> {
             text(format!("(CASE WHEN {ends} THEN {cut} ELSE {unit} END)"))
         }
         "boot" if has("fields") => of("_BOOT_ID", scope),
-        _ if scope.table.name == tables::LOGS.name && fields::is_entry_field(name) => text(journal(name, scope)),
+        _ if scope.table.name == tables::LOGS.name && fields::is_entry_field(name) => {
+            text(journal(fields::label_of(name).as_deref().unwrap_or(name), scope))
+        }
         _ => None,
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     parse::entry_field_type,
     suggest::hint,
     table::{ColumnType, KEY_COLUMNS, TableDef},
+    tables,
 };
 
 /// Every field of the expression has to be one of an entry.
@@ -29,6 +30,8 @@ pub(super) fn column(table: &TableDef, name: &str) -> Option<ColumnType> {
     table.column(name).or_else(|| match name {
         "level" if table.column("priority").is_some() => Some(ColumnType::Text),
         "service" if table.column("unit").is_some() => Some(ColumnType::Text),
+        // Any field of an entry, a label of its target for one.
+        _ if table.name == tables::LOGS.name && is_entry_field(name) => Some(ColumnType::Text),
         _ => None,
     })
 }
