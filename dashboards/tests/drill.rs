@@ -1,4 +1,5 @@
-//! A tap on a bar narrows the panels that follow it, in the query itself, and no others.
+//! What the store is asked: a tap on a bar narrows the panels that follow it and no others; panels that measure the
+//! same records ask once.
 
 #[path = "common/asked.rs"]
 mod asked;
@@ -10,7 +11,7 @@ mod through;
 use asked::{Plain, get};
 use infralogs_core::{
     dashboard::{Dashboard, Panel, PanelKind},
-    query::{Aggregate, Frame, Key, Query},
+    query::{Aggregate, Frame, Key, Query, Shape},
     table::Rows,
 };
 use infralogs_dashboards::{Access, Dashboards};
@@ -52,4 +53,55 @@ async fn only_what_follows_is_narrowed() {
     let asked = store.0.0.lock().expect("no panic");
     let [only] = asked.as_slice() else { panic!("one question is narrowed: {asked:?}") };
     assert!(only.starts_with("Latest") && only.contains("nginx.service") && !only.contains("pid"), "{only}");
+}
+
+/// Notes every question.
+#[derive(Default)]
+struct Counting(Mutex<Vec<Query>>);
+
+impl Way for Counting {
+    fn rows(&self, query: &Query, _: &Frame, rows: Rows) -> Rows {
+        self.0.lock().expect("no panic").push(query.clone());
+        rows
+    }
+}
+
+#[tokio::test]
+async fn panels_over_the_same_records_are_one_statement() {
+    let every = Some(std::time::Duration::from_secs(60));
+    let host = [Key::Field("host".into())];
+    let lines = |title: &str, name: &str, of: Aggregate| {
+        let mut query = layout::groups("logs", every, &host, of);
+        if let Shape::Groups { measures, .. } = &mut query.shape {
+            measures[0].name = name.into();
+        }
+        layout::panel(title, PanelKind::Lines { stacked: false }, query)
+    };
+    let units = layout::panel("Units", PanelKind::Bars, layout::groups("logs", None, &host, Aggregate::Count));
+    let row = vec![
+        lines("How many", "count", Aggregate::Count),
+        lines("Slowest", "p99_pid", Aggregate::Percentile("pid".into(), 99)),
+        lines("Users", "distinct_user", Aggregate::Distinct("unit".into())),
+        lines("Another count", "count", Aggregate::Distinct("identifier".into())), // its name is taken: alone
+        units,                                                                     // other groups: alone
+    ];
+    let dashboard = Arc::new(Dashboard { picks: Vec::new(), rows: vec![row], marks: Vec::new(), ..layout::fleet() });
+    let store = Arc::new(Through(Counting::default()));
+    let (_scripts, layouts) = watch::channel(layout::generation("one", vec![dashboard]));
+    let (access, renderer) = (Access::open(), Arc::new(Plain));
+    let app = Dashboards { layouts, store: store.clone(), renderer, access, credentials: Vec::new() }.app();
+    get(&app, "/d/fleet.json", &[]).await;
+    let mut measured: Vec<usize> = store.0.0.lock().expect("no panic").iter().map(measures).collect();
+    measured.sort_unstable();
+    assert_eq!(measured, [1, 1, 3], "three statements for five panels");
+    for (panel, column) in [(0, "count"), (1, "p99_pid"), (2, "distinct_user")] {
+        let path = format!("/d/fleet/panel/{panel}.json");
+        let rows: serde_json::Value = get(&app, &path, &[]).await.body_json().await.expect("rows");
+        let names: Vec<_> = rows["columns"].as_array().expect("columns").iter().map(|it| it["name"].clone()).collect();
+        assert_eq!(names, ["time", "host", column], "each panel gets its own columns");
+    }
+}
+
+fn measures(query: &Query) -> usize {
+    if let Shape::Groups { measures, .. } = &query.shape { measures.len() } else { 0 }
 }

@@ -1,6 +1,6 @@
 //! Asks the store on blocking threads with a time limit, and keeps answers so that many tabs cost one query.
 
-use super::{Shown, View, ask, label};
+use super::{Shown, View, ask, label, merge};
 use crate::{
     cancel::Cancel,
     dashboard::{Answer, Dashboard, Mark, Panel},
@@ -94,10 +94,13 @@ impl Answers {
         let dashboard = Arc::new(ask::effective(layout, view, definitions, window));
 
         let frame = |query: &Query| ask::frame(query, window, now, zone_s, QUERY_TIMEOUT_MS);
-        let start = |query: &Query| self.start(definitions, query, frame(query));
         let panels = || dashboard.rows.iter().flatten();
+        let sparks: Vec<_> = panels().map(|panel| ask::spark(panel, window)).collect();
+        let asked = panels().filter_map(|panel| panel.query.as_ref()).chain(sparks.iter().flatten());
+        let all: Vec<_> = asked.map(|query| (query.clone(), frame(query))).collect();
+        let start = |query: &Query| self.start(definitions, query, frame(query), &all);
         let answers: Vec<_> = panels().map(|panel: &Panel| panel.query.as_ref().map(&start)).collect();
-        let sparks: Vec<_> = panels().map(|panel| ask::spark(panel, window).as_ref().map(&start)).collect();
+        let sparks: Vec<_> = sparks.iter().map(|spark| spark.as_ref().map(&start)).collect();
         let marks: Vec<_> = dashboard.marks.iter().map(|mark| (mark, start(&mark.query))).collect();
 
         let mut shown = Shown {
@@ -204,12 +207,29 @@ impl Answers {
         self.blocking(move |cancel| store.query_until(&query, &table, &frame, cancel)).await
     }
 
-    /// Begins to answer, or finds that somebody already did.
-    fn start(self: &Arc<Self>, definitions: &Definitions, query: &Query, frame: Frame) -> Asked {
+    /// Begins to answer, or finds that somebody already did. What `all` ask of the same records is asked at once; if
+    /// that fails each asks alone, so that one panel's trouble is not another's.
+    fn start(
+        self: &Arc<Self>,
+        definitions: &Definitions,
+        query: &Query,
+        frame: Frame,
+        all: &[(Query, Frame)],
+    ) -> Asked {
+        let wide = merge::widened(query, frame, all);
         let (answers, query, table) = (self.clone(), query.clone(), definitions.table(&query.table).cloned());
+        Asked(tokio::spawn(async move {
+            match answers.once(&wide, table.clone(), frame).await {
+                Answer::Trouble(_) if wide != query => answers.once(&query, table, frame).await,
+                answer => merge::narrowed(&query, &wide, answer),
+            }
+        }))
+    }
+
+    /// The answer, asked by whoever comes first.
+    async fn once(&self, query: &Query, table: Option<Arc<TableDef>>, frame: Frame) -> Answer {
         let cell = self.cell(Key { query: format!("{query:?} {table:?}"), frame });
-        let asked = async move { cell.get_or_init(|| answers.answer(query, table, frame)).await.clone() };
-        Asked(tokio::spawn(asked))
+        cell.get_or_init(|| self.answer(query.clone(), table, frame)).await.clone()
     }
 
     async fn answer(&self, query: Query, table: Option<Arc<TableDef>>, frame: Frame) -> Answer {

@@ -6,6 +6,7 @@
 mod answers;
 mod ask;
 mod label;
+mod merge;
 mod zone;
 
 pub use answers::{Answers, QUERY_TIMEOUT_MS};
