@@ -3,17 +3,22 @@
 //! Building a plugin checks its settings and never connects. Every wait has a limit. Errors say what, where
 //! and what to do next; [`crate::error::Kind`] tells the caller whether to try again.
 
+mod ask;
+mod rebuild;
+
+pub use ask::{Ask, Filter};
+pub use rebuild::{Arrived, Rebuild, Waiting};
+
 use crate::{
     cancel::Cancel,
     cursor::Cursor,
     dashboard::{Answer, Dashboard},
-    entry::{BATCH_BYTES_MAX, Batch, Entries, Entry, Gap},
+    entry::{Batch, Entries, Gap},
     error::{Error, Result},
     id::Id128,
     inventory::Target,
     query::{Frame, Query},
-    room::Room,
-    table::{ParsedRows, Quarantined, Rows, TableDef},
+    table::{ColumnDef, ParsedRows, Quarantined, Rows, TableDef},
     time::{Time, Window},
 };
 use serde::de::DeserializeOwned;
@@ -73,70 +78,6 @@ impl Settings {
 }
 
 // ---- Source ----
-
-/// What is wanted of a source.
-#[derive(Debug, Clone)]
-pub struct Ask {
-    /// Only entries behind this one (compared, never skipped blindly). `None`: from the beginning, or `since`.
-    pub after: Option<Cursor>,
-    /// Only entries from this time on.
-    pub since: Option<Time>,
-    /// Only entries before this time.
-    pub until: Option<Time>,
-    /// Only entries that pass.
-    pub filter: Filter,
-    /// The most entries. 0 asks only who you are (`machine`, `head`).
-    pub limit: usize,
-    /// The most bytes of all entries together; a first entry that alone has more is given whole.
-    pub bytes: usize,
-    /// How long to wait for the first entry if there is none yet.
-    pub wait: Duration,
-    /// Where a source that reads an answer of unknown length asks for room as it grows.
-    pub room: Room,
-}
-
-impl Default for Ask {
-    fn default() -> Self {
-        Self {
-            after: None,
-            since: None,
-            until: None,
-            filter: Filter::default(),
-            limit: 5_000,
-            bytes: BATCH_BYTES_MAX,
-            wait: Duration::ZERO,
-            room: Room::default(),
-        }
-    }
-}
-
-/// Simple filters a source evaluates itself. All given ones must hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// `_SYSTEMD_UNIT` is one of these.
-    pub units: Vec<String>,
-    /// `PRIORITY` is at most this (more severe or equal).
-    pub priority_max: Option<u8>,
-    /// `FIELD=value`; several of one field: any of them.
-    pub matches: Vec<(String, Vec<u8>)>,
-}
-
-impl Filter {
-    /// Whether everything passes.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-    /// Whether the entry passes.
-    pub fn passes(&self, entry: &Entry<'_>) -> bool {
-        let has = |name: &str, value: &[u8]| entry.fields().any(|(own, is)| own == name.as_bytes() && is == value);
-        let priority = |entry: &Entry<'_>| std::str::from_utf8(entry.field("PRIORITY")?).ok()?.parse::<u8>().ok();
-        (self.units.is_empty() || self.units.iter().any(|unit| has("_SYSTEMD_UNIT", unit.as_bytes())))
-            && self.priority_max.is_none_or(|max| priority(entry).is_some_and(|own| own <= max))
-            && self.matches.iter().all(|(name, value)| {
-                has(name, value) || self.matches.iter().any(|(other, value)| other == name && has(name, value))
-            })
-    }
-}
 
 /// Where entries come from.
 pub trait Source: Send {
@@ -262,13 +203,23 @@ pub trait Store: Send + Sync {
     fn targets_of(&self, _machine: Id128) -> Result<Vec<(String, Id128)>> {
         Ok(Vec::new())
     }
-    /// Stores everything in one transaction, or nothing. After an error the caller reads the checkpoint.
+    /// Stores everything in one transaction, or nothing. After an error the caller reads the checkpoint; after a
+    /// `Conflict` it prepares its tables again first: one was built anew since.
     fn commit(&self, commit: &Commit<'_>) -> Result<Committed>;
     /// Takes these records out of a parser's quarantine and stores what the parser makes of them now, in one
     /// transaction: `made.parsed` and `made.quarantined`; nothing else of `made` is stored. [`Committed::Lost`], and
     /// nothing written, if one of them is not in its quarantine any more.
     fn replay(&self, _parser: &str, _records: &[Cursor], _made: &Commit<'_>) -> Result<Committed> {
         Err(Error::invalid(format!("{} keeps no quarantine", self.name())))
+    }
+    /// The columns a table is stored with; none where it is not there.
+    fn columns(&self, _table: &str) -> Result<Vec<ColumnDef>> {
+        Ok(Vec::new())
+    }
+    /// Begins to build a parser's table anew, beside the one that is there and while commits go on. One at a time: who
+    /// was at it before can't go on, and what it left is dropped.
+    fn rebuild(&self, _table: &TableDef) -> Result<Box<dyn Rebuild + '_>> {
+        Err(Error::invalid(format!("{} builds no tables anew", self.name())))
     }
     /// Claims polls for an owner: those that nobody else holds, extended until `hold` from now by the store's
     /// own clock. Names that could be claimed come back.

@@ -10,6 +10,7 @@ mod inventories;
 mod lease;
 mod machines;
 mod poll;
+mod reparse;
 mod replay;
 mod rhythm;
 mod running;
@@ -20,6 +21,7 @@ pub use fleet::{Wanted, wanted};
 pub use inventories::{Inventories, OpenInventory};
 pub use machines::Machines;
 pub use poll::{Failure, Follower, Party, Polled, Reading};
+pub use reparse::{Reparsed, Step, Told, rehearse, reparse, writers};
 pub use replay::{Replayed, replay};
 pub use rhythm::Rhythm;
 pub use status::{DELAY_LIMITS_S, Delays, PollStatus, Status, Totals, Turn};
@@ -172,6 +174,10 @@ impl Collector {
                             break;
                         }
                     }
+                    Err(Failure { by: Party::Store, error }) if error.kind == Kind::Conflict => {
+                        running.prepared = false;
+                        self.prepare(&mut running).await?;
+                    }
                     Err(Failure { error, .. }) => {
                         self.status.failed(&key, &error.to_string());
                         failures.push(format!("{key}: {error}"));
@@ -297,6 +303,11 @@ impl Collector {
                     tracing::info!(poll = %key, "answers again");
                 }
                 if polled.more { Ended::More } else { running.adapted(&key, polled, took, now) }
+            }
+            // A table was built anew: ours are looked at first, then it goes on.
+            Err(Failure { by: Party::Store, error }) if error.kind == Kind::Conflict => {
+                running.prepared = false;
+                Ended::More
             }
             Err(Failure { by, error }) => {
                 self.note_failure(&key, error);

@@ -11,11 +11,15 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 use tokio::sync::watch as channel;
 
 /// Asked before a new generation becomes current; an error refuses it.
 pub type Gate = Box<dyn Fn(&Definitions) -> Result<(), Error> + Send + Sync>;
+
+/// How often the gate is asked again about what it refused.
+const ASK_AGAIN_EVERY: Duration = Duration::from_secs(4);
 
 /// All scripts below some roots, live.
 pub struct Scripts {
@@ -24,6 +28,8 @@ pub struct Scripts {
     rejected: ArcSwapOption<Rejected>,
     changes: channel::Sender<Change>,
     gate: Mutex<Option<Gate>>,
+    /// What only the gate refused, and when it last did: it is asked again, as a store may change its mind.
+    refused: Mutex<Option<(Arc<Definitions>, Instant)>>,
     /// The hash of the contents last looked at. Held while a reload runs, so that they come one after the other.
     seen: Mutex<String>,
 }
@@ -63,6 +69,7 @@ impl Scripts {
             rejected: ArcSwapOption::empty(),
             changes,
             gate: Mutex::default(),
+            refused: Mutex::default(),
             seen: Mutex::new(hash),
         }))
     }
@@ -116,6 +123,7 @@ impl Scripts {
             return Reload::Unchanged;
         }
         seen.clone_from(&hash);
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let outcome = if hash == self.current.load().hash {
             self.back_to_current()
         } else {
@@ -124,11 +132,31 @@ impl Scripts {
                 Err(rejected) => self.refuse(rejected),
             }
         };
+        self.tell(hash, outcome);
+        outcome
+    }
+
+    /// Asks the gate now and then about what it alone refused: a column's type is no conflict any more once its table
+    /// was built anew.
+    pub(super) fn ask_gate_again(&self) {
+        let _one_at_a_time = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((new, _)) = refused.take_if(|(_, at)| at.elapsed() >= ASK_AGAIN_EVERY) else { return };
+        let gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        if gate.as_ref().is_some_and(|gate| gate(&new).is_err()) {
+            *refused = Some((new, Instant::now()));
+            return;
+        }
+        let hash = new.hash.clone();
+        let outcome = self.accept(new);
+        self.tell(hash, outcome);
+    }
+
+    fn tell(&self, hash: String, outcome: Reload) {
         self.changes.send_modify(|change| {
             let generation = change.generation + u64::from(outcome == Reload::Loaded);
             *change = Change { generation, hash, outcome };
         });
-        outcome
     }
 
     /// A bad edit was taken back: nothing to load, nothing wrong any more.
@@ -165,6 +193,7 @@ impl Scripts {
             None => Problem::file(error.place.clone().unwrap_or_else(|| "store".into()), error.what.clone()),
         };
         problem.help = error.help.clone();
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some((new.clone(), Instant::now()));
         Err(Rejected::new(new.hash.clone(), vec![problem]))
     }
 }

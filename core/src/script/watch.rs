@@ -121,6 +121,7 @@ impl Watch {
                         self.arm();
                     }
                 }
+                scripts.ask_gate_again();
             }
             look = match self.hints.recv_timeout(self.poll) {
                 Ok(hint) => {

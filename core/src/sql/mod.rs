@@ -11,6 +11,7 @@ mod entry_fields;
 mod expr;
 mod groups;
 pub mod kept;
+pub mod rebuild;
 mod records;
 mod restore;
 pub mod retention;

@@ -51,7 +51,11 @@ pub fn missing(table: &TableDef, wanted: &[ColumnDef], stored: &[(String, String
                     table.name,
                     column.kind.name()
                 );
-                let help = format!("keep {kind}, give the column another name, or write to another table");
+                let help = format!(
+                    "keep {kind} or give the column another name; to change it build the table anew from `logs`: \
+                     infralogs reparse --parser {} --since 7d",
+                    table.name
+                );
                 return Err(Error::invalid(what).at(format!("table `{}`", table.name)).help(help));
             }
         }

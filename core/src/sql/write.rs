@@ -4,6 +4,7 @@ mod account;
 mod keep;
 mod kept;
 mod rollup;
+mod whole;
 
 use crate::{
     entry::Entry,
@@ -11,7 +12,7 @@ use crate::{
     fields,
     id::Id128,
     plugin::Commit,
-    table::{ColumnDef, ColumnType, ParsedRows},
+    table::{ColumnDef, ColumnType, ParsedRows, Rows},
     tables,
     value::Value,
 };
@@ -22,6 +23,7 @@ pub use keep::fields_json;
 pub(super) use keep::{COLUMNS, MACHINE_FIELD};
 pub use kept::{Slot, Sums, kept};
 pub use rollup::{Counted, counted, shard};
+pub use whole::bare;
 
 /// The most characters of `host`, `unit` and `identifier`; a longer one is cut, and of a journal entry the whole is
 /// then in `fields`.
@@ -44,6 +46,7 @@ pub struct Sheet<'c> {
 enum RowsOf<'c> {
     Logs,
     Parsed(&'c ParsedRows),
+    Whole(&'c Rows),
     Quarantine,
     Gaps,
 }
@@ -79,6 +82,7 @@ impl Sheet<'_> {
         match self.rows {
             RowsOf::Logs => self.commit.entries.len(),
             RowsOf::Parsed(parsed) => parsed.rows.len().min(parsed.entry.len()),
+            RowsOf::Whole(rows) => rows.len(),
             RowsOf::Quarantine => self.commit.quarantined.len(),
             RowsOf::Gaps => self.commit.gaps.len(),
         }
@@ -91,7 +95,7 @@ impl Sheet<'_> {
 
     /// Whether its rows count as stored records: `logs` and parser tables.
     pub fn holds_records(&self) -> bool {
-        matches!(self.rows, RowsOf::Logs | RowsOf::Parsed(_))
+        matches!(self.rows, RowsOf::Logs | RowsOf::Parsed(_) | RowsOf::Whole(_))
     }
 
     /// Whether it is `logs`, whose rows are counted in the rollups.
@@ -101,7 +105,7 @@ impl Sheet<'_> {
 
     /// Whether it is of a parser's table, whose rows are counted where scripts ask for it.
     pub fn is_parsed(&self) -> bool {
-        matches!(self.rows, RowsOf::Parsed(_))
+        matches!(self.rows, RowsOf::Parsed(_) | RowsOf::Whole(_))
     }
 
     /// The entry a row was made of, if there is one.
@@ -110,7 +114,7 @@ impl Sheet<'_> {
             RowsOf::Logs => row,
             RowsOf::Parsed(parsed) => parsed.entry[row] as usize,
             RowsOf::Quarantine => self.commit.quarantined[row].entry as usize,
-            RowsOf::Gaps => return None,
+            RowsOf::Gaps | RowsOf::Whole(_) => return None,
         };
         (index < self.commit.entries.len()).then(|| self.commit.entries.get(index))
     }
@@ -121,6 +125,7 @@ impl Sheet<'_> {
         match self.rows {
             RowsOf::Logs => keep::logs(self.commit, range, visit),
             RowsOf::Parsed(parsed) => self.parsed(parsed, range, ids, visit),
+            RowsOf::Whole(rows) => whole::each(rows, range, visit),
             RowsOf::Quarantine => self.quarantine(range, ids, visit),
             RowsOf::Gaps => self.gaps(range, visit),
         }
@@ -211,6 +216,13 @@ impl Sheet<'_> {
 
 /// The row of `quarantine` for a row that the store would not take: with the entry whole, as it may be in no other row.
 pub fn refused<'s>(sheet: &'s Sheet<'_>, row: usize, commit: &'s Commit<'_>, reason: &'s str) -> [Value<'s>; 9] {
+    if let RowsOf::Whole(rows) = sheet.rows {
+        let own = |name: &str| rows.column(name).map_or(Value::Missing, |column| column.get(row));
+        let [time, host, machine] = ["time", "host", "machine"].map(own);
+        let [id, number, script] = ["seqnum_id", "seqnum", "script"].map(own);
+        let parser = Value::text(sheet.table);
+        return [time, host, machine, id, number, parser, script, Value::text(reason), Value::Missing];
+    }
     let entry = sheet.entry(row);
     let cursor = entry.as_ref().map_or(commit.next, |entry| entry.cursor);
     let (parser, script) = match sheet.rows {

@@ -13,6 +13,7 @@ pub mod mariadb;
 mod naive;
 pub mod quarantine;
 pub mod queries;
+pub mod reparse;
 pub mod rollups;
 pub mod schema;
 pub mod streams;
@@ -40,6 +41,8 @@ macro_rules! store_suite {
             delivery::conserves, delivery::fences, delivery::replays_nothing, delivery::moves_the_stream,
             delivery::quarantines_what_is_there_already, accounts::accounts_add_up, accounts::accounts_go_with_their_rows, quarantine::is_replayed_once, quarantine::is_joined_again,
             values::round_trip, values::entries_round_trip,
+            reparse::is_built_anew, reparse::is_built_while_others_commit, reparse::is_whole_whenever_it_is_killed,
+            reparse::the_dead_hold_nobody_up, reparse::only_the_last_to_begin_builds,
             schema::adds_columns, schema::refuses_other_types, schema::migrates_twice,
             queries::shapes_equal_naive, queries::filters_equal_eval, queries::reads_entry_fields, queries::says_no, streams::streams_pieces,
             streams::cancels,

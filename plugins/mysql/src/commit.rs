@@ -5,14 +5,18 @@ use crate::{
     error::{code, failed},
     insert::{self, bound},
     pool::Session,
-    rollups,
+    rebuild, rollups,
 };
 use infralogs_core::{
     cursor::Cursor,
     error::Result,
     inventory::Target,
     plugin::{Commit, Committed, LOGS, Moment, Process},
-    sql::write::{self, Sheet},
+    sql::{
+        Dialect,
+        rebuild::Verdict,
+        write::{self, Sheet},
+    },
     time::Time,
 };
 use mysql::{Value as Bound, params, prelude::Queryable};
@@ -21,8 +25,8 @@ const DOING: &str = "storing a batch";
 const DUPLICATE_KEY: u16 = 1062;
 
 /// Stores everything or nothing; see [`infralogs_core::plugin::Store::commit`]. After an error the connection is
-/// closed by the pool, which ends an open transaction.
-pub(crate) fn commit(session: &mut Session, commit: &Commit<'_>) -> Result<Committed> {
+/// closed by the pool, which ends an open transaction. `None` while a table changes places.
+pub(crate) fn commit(session: &mut Session, commit: &Commit<'_>, prepared: Option<i64>) -> Result<Option<Committed>> {
     let machine = commit.machine.to_string();
     let stream = commit.expect.map_or(commit.next.seqnum_id, |expect| expect.seqnum_id).to_string();
     if commit.expect.is_none() {
@@ -32,16 +36,21 @@ pub(crate) fn commit(session: &mut Session, commit: &Commit<'_>) -> Result<Commi
     }
     session.conn.query_drop("START TRANSACTION").map_err(failed(DOING))?;
     if !is_expected(session, &machine, &stream, commit.expect)? {
-        return lost(session);
+        return lost(session).map(Some);
+    }
+    match rebuild::ask(session, prepared)? {
+        Verdict::Go => {}
+        Verdict::Note => rebuild::note(session, commit)?,
+        _ => return Ok(None),
     }
     let rows = store(session, write::sheets(commit), commit)?;
     if !move_on(session, &machine, &stream, commit)? {
-        return lost(session);
+        return lost(session).map(Some);
     }
     account(session, &machine, commit)?;
     upsert_agent(session, commit)?;
     session.conn.query_drop("COMMIT").map_err(failed(DOING))?;
-    Ok(Committed::Stored { rows })
+    Ok(Some(Committed::Stored { rows }))
 }
 
 /// Stores what became of records in quarantine; see [`infralogs_core::plugin::Store::replay`].
@@ -49,6 +58,7 @@ pub(crate) fn replay(session: &mut Session, parser: &str, records: &[Cursor], ma
     let doing = "replaying records";
     let machine = made.machine.to_string();
     session.conn.query_drop("START TRANSACTION").map_err(failed(doing))?;
+    rebuild::keep_out(session)?;
     for record in records {
         // The time finds the partition; deleted rows stay locked, so that nobody else replays them meanwhile.
         let sql =
@@ -80,7 +90,7 @@ fn store(session: &mut Session, sheets: Vec<Sheet<'_>>, commit: &Commit<'_>) -> 
         }
         rows += if sheet.holds_records() { (sheet.len() - refused.len()) as u64 } else { 0 };
         for refused in refused {
-            quarantine(session, &write::refused(&sheet, refused.row, commit, &refused.reason))?;
+            quarantine_in(session, "quarantine", &write::refused(&sheet, refused.row, commit, &refused.reason))?;
         }
     }
     Ok(rows)
@@ -108,9 +118,17 @@ fn move_on(session: &mut Session, machine: &str, stream: &str, commit: &Commit<'
     }
 }
 
-fn quarantine(session: &mut Session, row: &[infralogs_core::value::Value<'_>]) -> Result<()> {
-    let sql = "INSERT INTO quarantine (time, host, machine, seqnum_id, seqnum, parser, script, reason, raw)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+/// Stores a refused row in a table like `quarantine`.
+pub(crate) fn quarantine_in(
+    session: &mut Session,
+    table: &str,
+    row: &[infralogs_core::value::Value<'_>],
+) -> Result<()> {
+    let sql = format!(
+        "INSERT INTO {} (time, host, machine, seqnum_id, seqnum, parser, script, reason, raw)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        Dialect::Mysql.quote(table)
+    );
     let values: Vec<Bound> = row.iter().map(bound).collect();
     session.conn.exec_drop(sql, values).map_err(failed("storing a refused row in quarantine"))
 }

@@ -11,6 +11,7 @@ mod partitions;
 mod pool;
 mod query;
 mod reads;
+mod rebuild;
 mod retain;
 mod rollups;
 mod rotation;
@@ -25,12 +26,12 @@ use infralogs_core::{
     id::Id128,
     inventory::Target,
     plugin::{
-        Build, Commit, Committed, Connections, Explained, Holder, Moment, Plugin, Process, Settings, Store, Stream,
-        Take,
+        Build, Commit, Committed, Connections, Explained, Holder, Moment, Plugin, Process, Rebuild, Settings, Store,
+        Stream, Take,
     },
     query::{Frame, Query},
-    sql::{self, Dialect, kept::Cube, retention::Keep},
-    table::{Rows, TableDef},
+    sql::{self, Dialect, kept::Cube, rebuild::Prepared, retention::Keep},
+    table::{ColumnDef, Rows, TableDef},
     tables,
     time::{Time, Window},
 };
@@ -60,6 +61,7 @@ pub struct Mysql {
     pool: Pool,
     reads: Reads,
     keep: Keep,
+    prepared: Prepared,
 }
 
 impl Mysql {
@@ -67,7 +69,7 @@ impl Mysql {
     pub fn new(settings: &Settings) -> Result<Self> {
         let (keep, rest) = Keep::take(settings)?;
         let (reads, rest) = Reads::take(rest)?;
-        Ok(Self { pool: Pool::new(settings::Access::of(&rest)?), reads, keep })
+        Ok(Self { pool: Pool::new(settings::Access::of(&rest)?), reads, keep, prepared: Prepared::default() })
     }
 
     /// The rollups that queries of a table may be answered from.
@@ -94,7 +96,12 @@ impl Store for Mysql {
     }
 
     fn prepare(&self, tables: &[Arc<TableDef>]) -> Result<()> {
-        self.pool.with(|session| schema::prepare(session, tables))
+        let epoch = self.pool.with(|session| {
+            let epoch = rebuild::look(session)?.epoch;
+            schema::prepare(session, tables).map(|()| epoch)
+        })?;
+        self.prepared.set(epoch, tables);
+        Ok(())
     }
 
     fn checkpoint(&self, stream: &Stream) -> Result<Option<Cursor>> {
@@ -124,11 +131,21 @@ impl Store for Mysql {
     }
 
     fn commit(&self, commit: &Commit<'_>) -> Result<Committed> {
-        self.pool.with(|session| commit::commit(session, commit))
+        self.prepared.agrees(commit)?;
+        let prepared = self.prepared.epoch();
+        sql::rebuild::when_free(|| self.pool.with(|session| commit::commit(session, commit, prepared)))
     }
 
     fn replay(&self, parser: &str, records: &[Cursor], made: &Commit<'_>) -> Result<Committed> {
         self.pool.with(|session| commit::replay(session, parser, records, made))
+    }
+
+    fn columns(&self, table: &str) -> Result<Vec<ColumnDef>> {
+        self.pool.with(|session| schema::columns(session, table))
+    }
+
+    fn rebuild(&self, table: &TableDef) -> Result<Box<dyn Rebuild + '_>> {
+        Ok(Box::new(rebuild::Build::begin(&self.pool, table)?))
     }
 
     fn claim(&self, owner: &str, polls: &[String], hold: Duration) -> Result<Vec<String>> {

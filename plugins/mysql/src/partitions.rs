@@ -44,7 +44,13 @@ pub(crate) fn day(time: Time) -> i64 {
 
 /// What stands at the end of CREATE TABLE: days by this column.
 pub(crate) fn clause(now: Time, column: &str) -> String {
-    let (first, last) = (day(now) - DAYS_BACK * DAY_US, day(now) + DAYS_AHEAD * DAY_US);
+    clause_from(Time(day(now) - DAYS_BACK * DAY_US), now, column)
+}
+
+/// The same from a day on, if it is not too long ago.
+pub(crate) fn clause_from(first: Time, now: Time, column: &str) -> String {
+    let last = day(now) + DAYS_AHEAD * DAY_US;
+    let first = day(first).clamp(last - (MADE_MAX - 1) * DAY_US, day(now));
     let days = days(first, last);
     format!(
         " PARTITION BY RANGE (`{column}`) (PARTITION past VALUES LESS THAN ({first}), {days}, \

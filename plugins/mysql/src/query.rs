@@ -88,7 +88,7 @@ fn parameter(literal: &Literal) -> Bound {
 }
 
 /// What the server sent, as the kind of value that was asked for; sums come as decimals in text.
-fn value(bound: &Bound, storage: Storage) -> Result<Value<'_>> {
+pub(crate) fn value(bound: &Bound, storage: Storage) -> Result<Value<'_>> {
     Ok(match (bound, storage) {
         (Bound::NULL, _) => Value::Missing,
         (Bound::Int(int), Storage::Bool) => Value::Bool(*int != 0),

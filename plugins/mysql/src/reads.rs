@@ -22,7 +22,7 @@ const LAG_KNOWN: Duration = Duration::from_secs(1);
 /// How old a replica may be where nobody says.
 const LAG_MAX: Duration = Duration::from_secs(30);
 /// Microseconds since 1970 by the server's clock.
-const NOW_US: &str = "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)";
+pub(crate) const NOW_US: &str = "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)";
 
 /// The part of the settings about reading.
 #[derive(Debug, Default, Deserialize)]

@@ -5,6 +5,7 @@ use crate::{
     error::{failed, is_not_there},
     partitions::{self, Partition, day},
     pool::{Pool, Session},
+    rebuild,
 };
 use infralogs_core::{
     error::Result,
@@ -44,6 +45,7 @@ fn upkeep(session: &mut Session, keep: &Keep, declared: &[Arc<TableDef>], now: T
     for table in all.iter().map(String::as_str).chain([rollup::TABLE]) {
         partitions::keep_ahead(session, table, now)?;
     }
+    rebuild::clear(session)?;
     let mut dropped = 0;
     for (table, before) in keep.due(declared, now) {
         dropped += drop_before(session, &table, before)?;

@@ -9,7 +9,7 @@ use crate::{
 use infralogs_core::{
     error::Result,
     sql::{
-        Dialect, rollup,
+        Dialect, rebuild, rollup,
         schema::{self, SCHEMA_VERSION, WITHOUT_AUDIT},
         write::{NAME_CHARS_MAX, NTH_COLUMN},
     },
@@ -53,6 +53,10 @@ pub(crate) fn migrate(session: &mut Session) -> Result<()> {
              of_column TINYINT NOT NULL, bin BIGINT NOT NULL, shard VARCHAR(1) NOT NULL, n BIGINT NOT NULL,
              hi BIGINT NOT NULL, lo BIGINT NOT NULL, least BIGINT, most BIGINT, d0 VARCHAR(255), d1 VARCHAR(255),
              d2 VARCHAR(255), d3 VARCHAR(255), PRIMARY KEY (cube, grain, bucket, slot, of_column, bin, shard))",
+            "`$rebuild` (id TINYINT NOT NULL PRIMARY KEY, epoch BIGINT NOT NULL, of_table VARCHAR(64) NOT NULL,
+             token VARCHAR(32) NOT NULL, state VARCHAR(16) NOT NULL, until BIGINT NOT NULL)",
+            "`$arrived` (nth BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, machine VARCHAR(32) NOT NULL,
+             seqnum_id VARCHAR(32) NOT NULL, lowest BIGINT NOT NULL, since BIGINT NOT NULL, until BIGINT NOT NULL)",
         ];
         for table in own {
             // Counts go by whole days as their rows do.
@@ -60,6 +64,8 @@ pub(crate) fn migrate(session: &mut Session) -> Result<()> {
             let sql = format!("CREATE TABLE IF NOT EXISTS {table} {options}{}", days.unwrap_or_default());
             session.conn.query_drop(sql).map_err(failed(doing))?;
         }
+        let row = "INSERT IGNORE INTO `$rebuild` VALUES (1, 0, '', '', '', 0)";
+        session.conn.query_drop(row).map_err(failed(doing))?;
         let found: Option<Option<i64>> =
             session.conn.query_first("SELECT MAX(version) FROM schema_version").map_err(failed(doing))?;
         let found = found.flatten();
@@ -176,11 +182,38 @@ fn missing(session: &mut Session, table: &TableDef) -> Result<(bool, Vec<ColumnD
     if tables::built_in(&table.name).is_none() {
         wanted.push(ColumnDef::new(NTH_COLUMN, ColumnType::Int));
     }
-    let sql = "SELECT column_name, column_comment FROM information_schema.columns
-               WHERE table_schema = DATABASE() AND table_name = ?";
-    let stored: Vec<(String, String)> =
-        session.conn.exec(sql, (&table.name,)).map_err(failed(&format!("reading the columns of `{}`", table.name)))?;
+    let stored = stored(session, &table.name)?;
     Ok((!stored.is_empty(), schema::missing(table, &wanted, &stored)?))
+}
+
+fn stored(session: &mut Session, table: &str) -> Result<Vec<(String, String)>> {
+    let sql = "SELECT column_name, column_comment FROM information_schema.columns
+               WHERE table_schema = DATABASE() AND table_name = ? ORDER BY ordinal_position";
+    session.conn.exec(sql, (table,)).map_err(failed(&format!("reading the columns of `{table}`")))
+}
+
+/// The columns a table is stored with.
+pub(crate) fn columns(session: &mut Session, table: &str) -> Result<Vec<ColumnDef>> {
+    stored(session, table).map(rebuild::listed)
+}
+
+/// Whether a table is there.
+pub(crate) fn is_there(session: &mut Session, table: &str) -> Result<bool> {
+    stored(session, table).map(|columns| !columns.is_empty())
+}
+
+/// Makes an empty table of these columns; `more` stands at the end of its options.
+pub(crate) fn make(session: &mut Session, table: &str, columns: &[ColumnDef], more: &str) -> Result<()> {
+    let options = session.flavour.table_options() + more;
+    let sql = create(table, columns, &options);
+    session.conn.query_drop(sql).map_err(failed(&format!("adding table `{table}`")))
+}
+
+/// The same, with days from where those of another table begin.
+pub(crate) fn make_like(session: &mut Session, like: &str, table: &str, columns: &[ColumnDef]) -> Result<()> {
+    let first = partitions::list(session, like)?.first().and_then(|past| past.below).map(Time);
+    let days = first.map_or(String::new(), |first| partitions::clause_from(first, Time::now(), "time"));
+    make(session, table, columns, &days)
 }
 
 fn create(table: &str, columns: &[ColumnDef], options: &str) -> String {

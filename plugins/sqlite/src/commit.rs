@@ -1,6 +1,6 @@
 //! Writes a batch: its rows and its checkpoint in one transaction, behind the checkpoint as fence.
 
-use crate::{cubes, error::failed};
+use crate::{cubes, error::failed, rebuild};
 use infralogs_core::{
     cursor::Cursor,
     error::Result,
@@ -8,8 +8,10 @@ use infralogs_core::{
     plugin::{Commit, Committed, LOGS, Process},
     sql::{
         Dialect,
+        rebuild::{Verdict, busy},
         write::{self, Sheet},
     },
+    table::ColumnDef,
     time::Time,
     value::Value,
 };
@@ -21,8 +23,8 @@ use std::{collections::HashSet, time::Duration};
 
 const DOING: &str = "storing a batch";
 
-/// Stores everything or nothing; see [`infralogs_core::plugin::Store::commit`].
-pub(crate) fn commit(db: &mut Connection, commit: &Commit<'_>) -> Result<Committed> {
+/// Stores everything or nothing; see [`infralogs_core::plugin::Store::commit`]. `None` while a table changes places.
+pub(crate) fn commit(db: &mut Connection, commit: &Commit<'_>, prepared: Option<i64>) -> Result<Option<Committed>> {
     let machine = commit.machine.to_string();
     let stream = commit.expect.map_or(commit.next.seqnum_id, |expect| expect.seqnum_id).to_string();
     if commit.expect.is_none() {
@@ -32,16 +34,21 @@ pub(crate) fn commit(db: &mut Connection, commit: &Commit<'_>) -> Result<Committ
     }
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed(DOING))?;
     if !is_expected(&transaction, &machine, &stream, commit.expect)? {
-        return Ok(Committed::Lost);
+        return Ok(Some(Committed::Lost));
+    }
+    match rebuild::ask(&transaction, prepared)? {
+        Verdict::Go => {}
+        Verdict::Note => rebuild::note(&transaction, commit)?,
+        _ => return Ok(None),
     }
     let rows = store(&transaction, write::sheets(commit), commit)?;
     if !move_on(&transaction, &machine, &stream, commit)? {
-        return Ok(Committed::Lost);
+        return Ok(Some(Committed::Lost));
     }
     account(&transaction, &machine, commit)?;
     upsert_agent(&transaction, commit)?;
     transaction.commit().map_err(failed(DOING))?;
-    Ok(Committed::Stored { rows })
+    Ok(Some(Committed::Stored { rows }))
 }
 
 /// Stores what became of records in quarantine; see [`infralogs_core::plugin::Store::replay`].
@@ -49,6 +56,9 @@ pub(crate) fn replay(db: &mut Connection, parser: &str, records: &[Cursor], made
     let doing = "replaying records";
     let machine = made.machine.to_string();
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed(doing))?;
+    if rebuild::ask(&transaction, None)? != Verdict::Go {
+        return Err(busy(&rebuild::look(&transaction)?.table));
+    }
     for record in records {
         let key = params![record.time().0, parser, machine, record.seqnum_id.to_string(), record.seqnum as i64];
         let sql =
@@ -116,13 +126,28 @@ fn count(db: &Transaction<'_>, commit: &Commit<'_>, refused: &HashSet<usize>) ->
 
 /// Inserts the rows of a sheet; one that is there already (or breaks another constraint) goes to quarantine.
 fn insert(db: &Transaction<'_>, sheet: &Sheet<'_>, commit: &Commit<'_>) -> Result<HashSet<usize>> {
+    let refuse =
+        &mut |row: usize, reason: &str| quarantine_in(db, "quarantine", &write::refused(sheet, row, commit, reason));
+    insert_into(db, sheet, refuse)
+}
+
+/// The names of columns with commas between.
+pub(crate) fn names(columns: &[ColumnDef]) -> String {
+    columns.iter().map(|column| Dialect::Sqlite.quote(&column.name)).collect::<Vec<_>>().join(", ")
+}
+
+/// Inserts the rows of a sheet and calls `refuse` with each that a constraint refuses, and why; which those are.
+pub(crate) fn insert_into(
+    db: &Transaction<'_>,
+    sheet: &Sheet<'_>,
+    refuse: &mut dyn FnMut(usize, &str) -> Result<()>,
+) -> Result<HashSet<usize>> {
     let doing = format!("storing rows of `{}`", sheet.table);
-    let names: Vec<String> = sheet.columns.iter().map(|column| Dialect::Sqlite.quote(&column.name)).collect();
     let sql = format!(
         "INSERT INTO {} ({}) VALUES ({})",
         Dialect::Sqlite.quote(sheet.table),
-        names.join(", "),
-        vec!["?"; names.len()].join(", ")
+        names(&sheet.columns),
+        vec!["?"; sheet.columns.len()].join(", ")
     );
     let mut statement = db.prepare_cached(&sql).map_err(failed(&doing))?;
     let (mut at, mut refused) = (0, HashSet::new());
@@ -131,7 +156,7 @@ fn insert(db: &Transaction<'_>, sheet: &Sheet<'_>, commit: &Commit<'_>) -> Resul
             Ok(()) => {}
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
                 refused.insert(at);
-                quarantine(db, sheet, at, commit, &error.to_string())?;
+                refuse(at, &error.to_string())?;
             }
             Err(error) => return Err(failed(&doing)(error)),
         }
@@ -148,12 +173,15 @@ fn execute(statement: &mut Statement<'_>, row: &[Value<'_>]) -> rusqlite::Result
     statement.raw_execute().map(|_| ())
 }
 
-fn quarantine(db: &Transaction<'_>, sheet: &Sheet<'_>, row: usize, commit: &Commit<'_>, reason: &str) -> Result<()> {
-    let row = write::refused(sheet, row, commit, reason);
+/// Stores a refused row in a table like `quarantine`.
+pub(crate) fn quarantine_in(db: &Transaction<'_>, table: &str, row: &[Value<'_>]) -> Result<()> {
     let values: Vec<Bound<'_>> = row.iter().map(Bound).collect();
-    let sql = "INSERT INTO quarantine (time, host, machine, seqnum_id, seqnum, parser, script, reason, raw)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    db.prepare_cached(sql)
+    let sql = format!(
+        "INSERT INTO {} (time, host, machine, seqnum_id, seqnum, parser, script, reason, raw)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        Dialect::Sqlite.quote(table)
+    );
+    db.prepare_cached(&sql)
         .and_then(|mut statement| statement.execute(rusqlite::params_from_iter(values)))
         .map(|_| ())
         .map_err(failed("storing a refused row in quarantine"))

@@ -5,6 +5,7 @@ mod connections;
 mod cubes;
 mod error;
 mod query;
+mod rebuild;
 mod retain;
 mod schema;
 
@@ -16,10 +17,10 @@ use infralogs_core::{
     error::{Error, Result},
     id::Id128,
     inventory::Target,
-    plugin::{Build, Commit, Committed, Explained, Moment, Plugin, Process, Settings, Store, Stream, Take},
+    plugin::{Build, Commit, Committed, Explained, Moment, Plugin, Process, Rebuild, Settings, Store, Stream, Take},
     query::{Frame, Query},
-    sql::{self, Dialect, kept::Cube, retention::Keep},
-    table::{Rows, TableDef},
+    sql::{self, Dialect, kept::Cube, rebuild::Prepared, retention::Keep},
+    table::{ColumnDef, Rows, TableDef},
     time::{Time, Window},
 };
 use rusqlite::{OptionalExtension, params};
@@ -63,12 +64,13 @@ fn path_of(url: &str) -> Result<PathBuf> {
 pub struct Sqlite {
     connections: Connections,
     keep: Keep,
+    prepared: Prepared,
 }
 
 impl Sqlite {
     /// A store in this file, which need not be there yet.
     pub fn new(path: PathBuf) -> Self {
-        Self { connections: Connections::new(path), keep: Keep::default() }
+        Self { connections: Connections::new(path), keep: Keep::default(), prepared: Prepared::default() }
     }
 }
 
@@ -82,7 +84,10 @@ impl Store for Sqlite {
     }
 
     fn prepare(&self, tables: &[Arc<TableDef>]) -> Result<()> {
-        self.connections.write(|db| schema::prepare(db, tables))
+        let epoch = self.connections.write(|db| Ok(rebuild::look(db)?.epoch))?;
+        self.connections.write(|db| schema::prepare(db, tables))?;
+        self.prepared.set(epoch, tables);
+        Ok(())
     }
 
     fn checkpoint(&self, stream: &Stream) -> Result<Option<Cursor>> {
@@ -121,11 +126,21 @@ impl Store for Sqlite {
     }
 
     fn commit(&self, commit: &Commit<'_>) -> Result<Committed> {
-        self.connections.write(|db| commit::commit(db, commit))
+        self.prepared.agrees(commit)?;
+        let prepared = self.prepared.epoch();
+        sql::rebuild::when_free(|| self.connections.write(|db| commit::commit(db, commit, prepared)))
     }
 
     fn replay(&self, parser: &str, records: &[Cursor], made: &Commit<'_>) -> Result<Committed> {
         self.connections.write(|db| commit::replay(db, parser, records, made))
+    }
+
+    fn columns(&self, table: &str) -> Result<Vec<ColumnDef>> {
+        self.connections.read(|db| schema::columns(db, table))
+    }
+
+    fn rebuild(&self, table: &TableDef) -> Result<Box<dyn Rebuild + '_>> {
+        Ok(Box::new(rebuild::Build::begin(&self.connections, table)?))
     }
 
     fn claim(&self, owner: &str, polls: &[String], hold: Duration) -> Result<Vec<String>> {

@@ -80,7 +80,8 @@ fn read(db: &Connection, select: &Select, visit: &mut Visit<'_>) -> rusqlite::Re
     Ok(Ok(()))
 }
 
-fn value<'r>(row: &'r Row<'_>, at: usize, def: &ColumnDef) -> rusqlite::Result<Value<'r>> {
+/// A cell as the kind of value its column has.
+pub(crate) fn value<'r>(row: &'r Row<'_>, at: usize, def: &ColumnDef) -> rusqlite::Result<Value<'r>> {
     Ok(match (row.get_ref(at)?, def.kind.storage()) {
         (ValueRef::Null, _) => Value::Missing,
         (ValueRef::Integer(i), Storage::Bool) => Value::Bool(i != 0),

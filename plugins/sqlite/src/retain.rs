@@ -1,6 +1,6 @@
 //! Drops old rows in small steps, so that no batch waits long behind it; counts in the rollups go with their rows.
 
-use crate::{connections::Connections, cubes, error::failed};
+use crate::{connections::Connections, cubes, error::failed, rebuild};
 use infralogs_core::{
     error::Result,
     sql::{
@@ -21,6 +21,7 @@ const PAGES_AT_ONCE: usize = 1_000;
 
 /// Drops rows older than each table keeps them, and the oldest hours while the file is too large; how many.
 pub(crate) fn retain(connections: &Connections, keep: &Keep, tables: &[Arc<TableDef>], now: Time) -> Result<u64> {
+    rebuild::clear(connections)?;
     let mut dropped = 0;
     for (table, before) in keep.due(tables, now) {
         dropped += drop_before(connections, &table, before)?;

@@ -4,14 +4,14 @@ use crate::{cubes, error::failed};
 use infralogs_core::{
     error::Result,
     sql::{
-        Dialect, rollup,
+        Dialect, rebuild, rollup,
         schema::{self, SCHEMA_VERSION, WITHOUT_AUDIT},
         write::NTH_COLUMN,
     },
     table::{ColumnDef, ColumnType, Storage, TableDef},
     tables,
 };
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::sync::Arc;
 
 /// The schema version whose rows were not counted yet.
@@ -47,6 +47,15 @@ CREATE TABLE IF NOT EXISTS \"$counts\" (
     lo INTEGER NOT NULL, least INTEGER, most INTEGER, d0 TEXT, d1 TEXT, d2 TEXT, d3 TEXT,
     PRIMARY KEY (cube, grain, bucket, slot, of_column, bin, shard)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS \"$rebuild\" (
+    id INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, of_table TEXT NOT NULL, token TEXT NOT NULL, state TEXT NOT NULL,
+    until INTEGER NOT NULL
+) STRICT;
+INSERT OR IGNORE INTO \"$rebuild\" VALUES (1, 0, '', '', '', 0);
+CREATE TABLE IF NOT EXISTS \"$arrived\" (
+    machine TEXT NOT NULL, seqnum_id TEXT NOT NULL, lowest INTEGER NOT NULL, since INTEGER NOT NULL,
+    until INTEGER NOT NULL
+) STRICT;
 ";
 
 /// Makes or upgrades the built-in tables; a second process doing so waits for the first.
@@ -120,7 +129,29 @@ fn put(db: &Transaction<'_>, table: &TableDef) -> Result<()> {
     Ok(())
 }
 
-fn stored(db: &Transaction<'_>, table: &str) -> rusqlite::Result<Vec<(String, String)>> {
+/// The columns a table is stored with.
+pub(crate) fn columns(db: &Connection, table: &str) -> Result<Vec<ColumnDef>> {
+    stored(db, table).map(rebuild::listed).map_err(failed("reading a table's columns"))
+}
+
+/// Makes an empty table of these columns.
+pub(crate) fn make(db: &Connection, table: &str, columns: &[ColumnDef]) -> Result<()> {
+    let doing = format!("adding table `{table}`");
+    db.execute_batch(&create(table, columns)).map_err(failed(&doing))?;
+    for column in columns {
+        let row = params![table, column.name, column.kind.name()];
+        db.execute("INSERT INTO columns VALUES (?, ?, ?)", row).map_err(failed(&doing))?;
+    }
+    Ok(())
+}
+
+/// How a table was made, if it is there.
+pub(crate) fn stored_sql(db: &Connection, table: &str) -> rusqlite::Result<Option<String>> {
+    let sql = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?";
+    db.query_row(sql, [table], |row| row.get(0)).optional()
+}
+
+fn stored(db: &Connection, table: &str) -> rusqlite::Result<Vec<(String, String)>> {
     let mut statement = db.prepare_cached("SELECT column_name, kind FROM columns WHERE table_name = ?")?;
     statement.query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }

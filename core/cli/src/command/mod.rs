@@ -16,6 +16,7 @@ mod new;
 mod plugins;
 mod query;
 mod render;
+mod reparse;
 mod repl;
 mod replay;
 mod serve;
@@ -52,6 +53,8 @@ pub enum Command {
     Explain(explain::Args),
     /// Runs a parser again on its records in quarantine
     Replay(replay::Args),
+    /// Builds a parser's table anew from the stored entries, after the parser changed
+    Reparse(reparse::Args),
     /// Writes down a moment, such as a deploy, that dashboards draw over their charts
     Mark(mark::Args),
     /// Makes or upgrades the store's tables
@@ -93,6 +96,7 @@ impl Command {
             Self::Audit(args) => args.run().await,
             Self::Explain(args) => args.run().await,
             Self::Replay(args) => args.run().await,
+            Self::Reparse(args) => args.run().await,
             Self::Mark(args) => args.run().await,
             Self::Migrate(args) => args.run().await,
             Self::Test(args) => args.run(),
