@@ -74,10 +74,12 @@ pub fn fill_audit(dialect: super::Dialect) -> String {
     let quote = |name: &str| dialect.quote(name);
     let (time, hour) = (quote("time"), super::retention::HOUR_US);
     format!(
-        "INSERT INTO {audit} (time, host, machine, seqnum_id, counted, dropped, unreadable, lost) \
+        "{insert} INTO {audit} (time, host, machine, seqnum_id, counted, dropped, unreadable, lost) \
          SELECT h, MAX({host}), m, s, COUNT(*), 0, 0, 0 FROM (SELECT {time} - (({time} % {hour} + {hour}) % {hour}) AS h, \
          {host}, machine AS m, seqnum_id AS s FROM {logs} WHERE identifier IS NULL OR identifier <> '{REPORTS}') AS r \
          GROUP BY h, m, s",
+        // What is there was counted by a migration that broke off.
+        insert = if dialect == super::Dialect::Sqlite { "INSERT OR IGNORE" } else { "INSERT IGNORE" },
         audit = quote(&tables::AUDIT.name),
         host = quote("host"),
         logs = quote(&tables::LOGS.name),
