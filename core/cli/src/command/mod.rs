@@ -13,6 +13,7 @@ mod man;
 mod mark;
 mod migrate;
 mod new;
+mod picture;
 mod plugins;
 mod query;
 mod render;
