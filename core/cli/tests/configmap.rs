@@ -10,7 +10,7 @@ use parts::{
 };
 use serde_json::Value;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
@@ -153,6 +153,14 @@ fn a_configmap_of_good_bad_and_good_scripts_reaches_tables_pages_and_health() {
         assert_eq!(health["scripts"], first["scripts"], "the last good generation goes on");
     }
     assert_eq!(figure(&world.collector, "infralogs_scripts_rejected"), 1.0);
+    wait_for("both on the page of our own health", || {
+        let told =
+            "SELECT process FROM processes WHERE rejected LIKE '%patern%parsers.failed_ssh.rhai%' ORDER BY process";
+        (sqlite(world.folder.path(), told).iter().collect::<BTreeSet<_>>().len() == 2).then_some(())
+    });
+    let (status, page) = ask(&format!("{}/d/health.json", world.page), &[]);
+    assert!(status == 200 && page.contains("Processes of ours") && page.contains("patern"), "the page names the edit");
+    assert!(page.contains("collector") && page.contains("dashboard"), "and who refused it");
     journal.write(100);
     wait_for("the old parser's rows", || (world.count("failed_ssh") == 20).then_some(()));
     assert_eq!(world.title(), title, "the page stays");

@@ -97,6 +97,17 @@ impl World {
         let said = String::from_utf8_lossy(&done.stdout).into_owned();
         (done, said, began.elapsed())
     }
+    /// The row behind the page of our own health: the path, how old, how long, and nothing wrong.
+    fn collector_told_its_credentials(&self) {
+        let told = format!(
+            "SELECT COUNT(*) FROM {}.processes WHERE process = 'collector' AND credentials = 'database/creds/il-writer' \
+             AND credentials_age >= 0 AND credentials_left BETWEEN 0 AND 12000000 AND problem IS NULL AND store_bytes > 0",
+            self.database
+        );
+        // The table is not there before the collector's first login.
+        let rows = || self.server.try_sql(&told).unwrap_or_else(|_| "0".into());
+        wait_for("the collector's row", || (rows().trim() != "0").then_some(()));
+    }
     /// What `deploy/vault/rotate-token.sh` does on the VM.
     fn rotate(&self, wait_s: u32) {
         let (name, standin) = ("web-1".to_owned(), self.standin.clone());
@@ -134,6 +145,8 @@ fn programs_say_how_long_credentials_last_and_tokens_change_without_a_failed_pol
         assert!(own["in_use"] == true && own["left_s"].as_u64().is_some_and(|left| left <= 12), "{own}");
         assert!(figure(base, "infralogs_credentials_left_seconds") > 0.0);
     }
+
+    world.collector_told_its_credentials();
 
     // Who signs in is known from Vault, and again once that changed.
     let sign_in = |token: &str| ask(&format!("{page}/d/fleet.json"), &[&format!("authorization: Bearer {token}")]).0;
