@@ -73,6 +73,28 @@ pub struct Panel {
     pub place: String,
 }
 
+impl Panel {
+    /// A panel of which nothing more is said.
+    pub fn new(title: &str, kind: PanelKind, query: Option<Query>, place: &str) -> Self {
+        Self {
+            title: title.into(),
+            kind,
+            query,
+            wide: 1,
+            height: None,
+            unit: Unit::default(),
+            good: None,
+            bad: None,
+            palette: Vec::new(),
+            follows: None,
+            each: None,
+            empty: None,
+            tint: None,
+            place: place.into(),
+        }
+    }
+}
+
 /// How a panel is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PanelKind {

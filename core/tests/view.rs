@@ -3,7 +3,7 @@
 use infralogs_core::{
     Error, Kind, Result,
     cursor::Cursor,
-    dashboard::{Answer, Dashboard, Mark, Panel, PanelKind, Unit},
+    dashboard::{Answer, Dashboard, Mark, Panel, PanelKind},
     definitions::Definitions,
     inventory::Target,
     plugin::{Commit, Committed, Store, Stream},
@@ -82,22 +82,7 @@ fn count(table: &str, every: Option<Duration>) -> Query {
 }
 
 fn panel(title: &str, kind: PanelKind, query: Query) -> Panel {
-    Panel {
-        title: title.into(),
-        kind,
-        query: Some(query),
-        wide: 6,
-        height: None,
-        unit: Unit::Number,
-        good: None,
-        bad: None,
-        palette: vec![],
-        follows: None,
-        each: None,
-        empty: None,
-        tint: None,
-        place: "fleet.rhai:1:1".into(),
-    }
+    Panel { wide: 6, ..Panel::new(title, kind, Some(query), "fleet.rhai:1:1") }
 }
 
 fn definitions() -> Definitions {

@@ -216,8 +216,8 @@ impl Answers {
         frame: Frame,
         all: &[(Query, Frame)],
     ) -> Asked {
-        let wide = merge::widened(query, frame, all);
         let (answers, query, table) = (self.clone(), query.clone(), definitions.table(&query.table).cloned());
+        let wide = merge::widened(&query, table.as_deref(), frame, all);
         Asked(tokio::spawn(async move {
             match answers.once(&wide, table.clone(), frame).await {
                 Answer::Trouble(_) if wide != query => answers.once(&query, table, frame).await,

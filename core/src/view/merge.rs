@@ -2,8 +2,9 @@
 
 use crate::{
     dashboard::Answer,
-    query::{Frame, Measure, Query, Shape},
-    table::Rows,
+    query::{Aggregate, Frame, Measure, Query, Shape},
+    table::{Rows, TableDef},
+    tables,
 };
 use std::sync::Arc;
 
@@ -11,10 +12,16 @@ use std::sync::Arc;
 const MEASURES_MAX: usize = 16;
 
 /// The question that answers this one and those of `all` that share its scan; itself if none does.
-pub fn widened(query: &Query, frame: Frame, all: &[(Query, Frame)]) -> Query {
+///
+/// A count of a table whose counts are kept scans nothing, so it never waits for those that do.
+pub fn widened(query: &Query, table: Option<&TableDef>, frame: Frame, all: &[(Query, Frame)]) -> Query {
+    let counts = table.is_some_and(|table| table.name == tables::LOGS.name || !table.rollups.is_empty());
+    let apart = |query: &Query| counts && only_counts(query);
     let Shape::Groups { measures: own, .. } = &query.shape else { return query.clone() };
     let mut together: Vec<Measure> = Vec::new();
-    for (other, _) in all.iter().filter(|(other, at)| *at == frame && shares(query, other)) {
+    for (other, _) in
+        all.iter().filter(|(other, at)| *at == frame && shares(query, other) && apart(query) == apart(other))
+    {
         let Shape::Groups { measures, .. } = &other.shape else { continue };
         let clashes = |new: &Measure| together.iter().any(|old| old.name == new.name && old.of != new.of);
         let new: Vec<_> = measures.iter().filter(|new| !together.contains(new)).cloned().collect();
@@ -45,6 +52,11 @@ pub fn narrowed(query: &Query, wide: &Query, answer: Answer) -> Answer {
     let kept: Vec<usize> = (0..keys).chain(own.iter().filter_map(place)).collect();
     let (defs, columns) = kept.into_iter().map(|at| (rows.defs[at].clone(), rows.columns[at].clone())).unzip();
     Answer::Rows(Arc::new(Rows { defs, columns }))
+}
+
+fn only_counts(query: &Query) -> bool {
+    let Shape::Groups { measures, .. } = &query.shape else { return false };
+    measures.iter().all(|measure| measure.of == Aggregate::Count)
 }
 
 /// Whether both count the same records in the same groups.

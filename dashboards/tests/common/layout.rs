@@ -78,22 +78,7 @@ pub fn latest(title: &str) -> Panel {
 
 /// A panel of half a row's width.
 pub fn panel(title: &str, kind: PanelKind, query: Query) -> Panel {
-    Panel {
-        title: title.into(),
-        kind,
-        query: Some(query),
-        wide: 6,
-        height: None,
-        unit: Unit::Number,
-        good: None,
-        bad: None,
-        palette: vec![],
-        follows: None,
-        each: None,
-        empty: None,
-        tint: None,
-        place: "scripts/dashboards/fleet.rhai:9:5".into(),
-    }
+    Panel { wide: 6, ..Panel::new(title, kind, Some(query), "scripts/dashboards/fleet.rhai:9:5") }
 }
 
 /// One measure over groups.

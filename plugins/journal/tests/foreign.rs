@@ -30,7 +30,7 @@ fn newer_journalctl(folder: &Path) -> PathBuf {
 set -e
 for argument in "$@"; do case $argument in --file=*) file=${argument#--file=};; *) rest+=("$argument");; esac; done
 echo "$file ${rest[*]}" >> "$(dirname "$0")/started"
-copy=$(mktemp -d "$(dirname "$0")/XXXXXX")
+copy=$(mktemp -d -p "$(dirname "$0")")
 cp "$file" "$copy/known.journal"
 printf '\0' | dd of="$copy/known.journal" bs=1 seek=15 conv=notrunc status=none
 exec journalctl "--file=$copy/known.journal" "${rest[@]}"

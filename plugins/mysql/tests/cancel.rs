@@ -2,7 +2,7 @@
 
 use infralogs_core::{
     cancel::Cancel,
-    dashboard::{Dashboard, Panel, PanelKind, Unit},
+    dashboard::{Dashboard, Panel, PanelKind},
     definitions::Definitions,
     plugin::{Settings, Store},
     query::{Query, Shape},
@@ -83,22 +83,7 @@ fn the_server_stops_too() {
 
 /// A page with one panel.
 fn page() -> Definitions {
-    let panel = Panel {
-        title: "Latest".into(),
-        kind: PanelKind::Table,
-        query: Some(latest()),
-        wide: 6,
-        height: None,
-        unit: Unit::Number,
-        good: None,
-        bad: None,
-        palette: vec![],
-        follows: None,
-        each: None,
-        empty: None,
-        tint: None,
-        place: "page.rhai:1:1".into(),
-    };
+    let panel = Panel::new("Latest", PanelKind::Table, Some(latest()), "page.rhai:1:1");
     let dashboard = Dashboard {
         name: "page".into(),
         title: "Page".into(),

@@ -97,22 +97,7 @@ fn begin(call: &Call, kind: PanelKind, title: &Dynamic, query: Option<&Dynamic>)
         None => None,
     };
     let at = call.place()?;
-    let panel = Panel {
-        title: title.to_string(),
-        kind,
-        query: None,
-        wide: 1,
-        height: None,
-        unit: Unit::default(),
-        good: None,
-        bad: None,
-        palette: Vec::new(),
-        follows: None,
-        each: None,
-        empty: None,
-        tint: None,
-        place: at.to_string(),
-    };
+    let panel = Panel::new(&title, kind, None, &at.to_string());
     Some(PanelDraft { panel, query, at, follows_at: None, each_at: None, tint: None })
 }
 

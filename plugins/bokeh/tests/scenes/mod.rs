@@ -81,22 +81,7 @@ impl Sample {
 
 /// A panel as a script that says nothing more leaves it.
 pub fn panel(title: &str, kind: PanelKind, query: Option<Query>) -> Panel {
-    Panel {
-        title: title.into(),
-        kind,
-        query,
-        wide: 1,
-        height: None,
-        unit: Unit::Number,
-        good: None,
-        bad: None,
-        palette: Vec::new(),
-        follows: None,
-        each: None,
-        empty: None,
-        tint: None,
-        place: "sample.rhai:3:5".into(),
-    }
+    Panel::new(title, kind, query, "sample.rhai:3:5")
 }
 
 /// `.every(every).count(by…)`.
