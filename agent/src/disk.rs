@@ -120,7 +120,7 @@ fn write(mount: &Mount, report: &mut Report) -> bool {
         ("inodes", "DISK_INODES", &inodes),
         ("inodes_used", "DISK_INODES_USED", &inodes_used),
     ];
-    report.entry(6, &says.map(|(name, _, value)| (name, value)), &says.map(|(_, field, value)| (field, value)));
+    report.entry(&says.map(|(name, _, value)| (name, value)), &says.map(|(_, field, value)| (field, value)));
     true
 }
 

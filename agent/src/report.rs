@@ -3,6 +3,9 @@
 use infralogs_core::{cursor::Cursor, entry::Batch, id::Id128, plugin::Ask, time::Time};
 use std::{borrow::Cow, fmt::Write};
 
+/// `info`: a report says again what is so, which is no event, however bad it is.
+const PRIORITY: &str = "6";
+
 /// A report that is being written. Each is new, and behind what was read before, whatever the clock does.
 pub(crate) struct Report {
     /// What is written so far.
@@ -34,19 +37,19 @@ impl Report {
     }
 
     /// Adds an entry: what its text says, and further fields.
-    pub(crate) fn entry(&mut self, priority: u8, says: &[(&str, &str)], fields: &[(&str, &str)]) {
+    pub(crate) fn entry(&mut self, says: &[(&str, &str)], fields: &[(&str, &str)]) {
         let mut message = String::new();
         for (name, value) in says {
             let blank = if message.is_empty() { "" } else { " " };
             // Writing to a string can't fail.
             let _ = write!(message, "{blank}{name}={}", quoted(value));
         }
-        let (machine, priority) = (self.batch.machine.to_string(), priority.to_string());
+        let machine = self.batch.machine.to_string();
         let common = [
             ("_MACHINE_ID", &*machine),
             ("_HOSTNAME", &self.host),
             ("SYSLOG_IDENTIFIER", &self.identifier),
-            ("PRIORITY", &priority),
+            ("PRIORITY", PRIORITY),
             ("MESSAGE", &message),
         ];
         let all = common.iter().chain(fields);

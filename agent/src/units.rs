@@ -181,8 +181,7 @@ impl Unit {
             ("uid", user),
         ];
         says.extend(more.iter().filter(|(_, value)| !value.is_empty()));
-        let priority = if self.is_failed { 3 } else { 5 };
-        report.entry(priority, &says, &[("UNIT", name), ("UNIT_STATE", state), ("UNIT_RESULT", &self.result)]);
+        report.entry(&says, &[("UNIT", name), ("UNIT_STATE", state), ("UNIT_RESULT", &self.result)]);
     }
 }
 

@@ -87,6 +87,7 @@ fn units_are_failed_until_the_journal_says_otherwise() {
     );
     let entry = first.entries.get(0);
     assert_eq!(entry.field("SYSLOG_IDENTIFIER"), Some(&b"infralogs-failed-units"[..]));
+    assert!(first.entries.iter().all(|entry| entry.field("PRIORITY") == Some(&b"6"[..])), "no error each minute");
     assert_eq!((entry.field("_HOSTNAME"), first.machine), (Some(&b"web-1"[..]), agent.batch("/logs", None, 1).machine));
 
     // What is written since changes the next report, which is behind the first.
