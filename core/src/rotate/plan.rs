@@ -33,7 +33,8 @@ pub fn shrunk(first: Duration, renewed: Duration) -> bool {
     renewed < first.mul_f64(SHRUNK)
 }
 
-/// How long to wait after the `failures`th failure in a row: any span up to a bound that doubles (full jitter).
+/// How long to wait after the `failures`th failure in a row, up to a bound that doubles: any span below it (full
+/// jitter), or at least half of it where asking often helps nobody.
 pub fn backoff(failures: u32, pace: Pace, chance: f64) -> Duration {
     let most = match pace {
         Pace::Soon => Duration::from_secs(30),
@@ -43,8 +44,12 @@ pub fn backoff(failures: u32, pace: Pace, chance: f64) -> Duration {
         Pace::Soon => WAIT_FIRST,
         Pace::Slow => Duration::from_secs(10),
     };
+    let share = match pace {
+        Pace::Soon => chance.clamp(0.0, 1.0),
+        Pace::Slow => 0.5 + chance.clamp(0.0, 1.0) / 2.0,
+    };
     let bound = first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(most);
-    bound.mul_f64(chance.clamp(0.0, 1.0)).max(Duration::from_millis(20))
+    bound.mul_f64(share).max(Duration::from_millis(20))
 }
 
 #[cfg(test)]
@@ -71,7 +76,7 @@ mod tests {
         let most = |failures| backoff(failures, Pace::Soon, 1.0);
         assert_eq!((most(1), most(2), most(3)), (S / 2, S, 2 * S));
         assert_eq!((most(40), most(u32::MAX)), (30 * S, 30 * S));
-        assert_eq!(backoff(9, Pace::Slow, 1.0), 300 * S);
+        assert_eq!((backoff(9, Pace::Slow, 0.0), backoff(9, Pace::Slow, 1.0)), (150 * S, 300 * S));
         assert_eq!(backoff(9, Pace::Soon, 0.0), Duration::from_millis(20));
     }
 }
