@@ -17,6 +17,9 @@ use std::{sync::Arc, time::Duration};
 
 const DAY_US: i64 = 86_400_000_000;
 const HOUR_US: i64 = 3_600_000_000;
+/// From so many buckets of time on, counts by host are sorted. MariaDB groups in a table in memory, each name in it as long
+/// as the longest may be, and is slow once that is full: 72,000 groups took 2 s of CPU, sorted 0.4 s.
+const SORTED_BUCKETS_MIN: i64 = 300;
 
 /// What `Shape::Groups` asks.
 pub(super) struct Asked<'q> {
@@ -48,8 +51,9 @@ pub(super) fn groups(
     let columns = Columns::of(asked, scope)?;
     let pieces = Needs::of(scope.table, filter, every, by, measures, scope.zone_s).map(|needs| needs.pieces(window));
     let pieces = pieces.filter(|pieces| pieces.iter().any(|piece| piece.cube.is_some()));
+    let how = pieces.as_ref().map_or(Grouping::Hashed, |_| Grouping::of(asked, window, scope.dialect));
     let (inner, params, reads) = match &pieces {
-        Some(pieces) => joined(asked, pieces, filter, scope)?,
+        Some(pieces) => joined(asked, pieces, filter, scope, how)?,
         None => {
             let filter = conditions(window, filter, scope)?;
             let (inner, params) = inner(&columns, measures, filter, scope);
@@ -70,10 +74,35 @@ pub(super) fn groups(
         list.push(format!("{aggregate} AS {}", quote(&measure.name)));
         defs.push(ColumnDef::new(&*measure.name, measure_kind(&measure.of, column.as_ref())));
     }
-    let group = if names.is_empty() { String::new() } else { format!(" GROUP BY {}", names.join(", ")) };
-    let grouped = format!("SELECT {} FROM ({inner}) AS r{group}", list.join(", "));
+    let (group, hint) = match how {
+        Grouping::Hashed => (names, ""),
+        // In the order of the answer, so that it is sorted once.
+        Grouping::Sorted => {
+            let key = |(k, (def, _)): (String, &(ColumnDef, Term))| scope.dialect.sort_key(&k, def.kind.storage());
+            (names.into_iter().zip(keys).map(key).collect(), "SQL_BIG_RESULT ")
+        }
+    };
+    let group = if group.is_empty() { String::new() } else { format!(" GROUP BY {}", group.join(", ")) };
+    let grouped = format!("SELECT {hint}{} FROM ({inner}) AS r{group}", list.join(", "));
     let sql = ordered(&grouped, &Outputs::of(&columns, &defs, scope), every.is_some(), top);
     Ok(Select { sql, params, shown: defs.len(), defs, residual: None, limit: ROWS_MAX, reads })
+}
+
+/// How the database groups counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Grouping {
+    Hashed,
+    Sorted,
+}
+
+impl Grouping {
+    fn of(asked: &Asked<'_>, window: Window, dialect: Dialect) -> Self {
+        let every_us = asked.every.map_or(i64::MAX, |every| i64::try_from(every.as_micros()).unwrap_or(i64::MAX));
+        let buckets = window.to.0.saturating_sub(window.from.0) / every_us.max(1);
+        let is_host = |key: &Key| matches!(key, Key::Field(name) if rollup::dim(name) == Some(rollup::HOST));
+        let many = buckets >= SORTED_BUCKETS_MIN && asked.by.iter().any(is_host);
+        if many && dialect == Dialect::Mysql { Self::Sorted } else { Self::Hashed }
+    }
 }
 
 /// The distinct values of a column, most frequent first.
@@ -82,7 +111,7 @@ pub(super) fn choices(column: &str, window: Window, limit: usize, scope: &Scope<
     let asked = Asked { every: None, by: &by, measures: &[], top: None };
     let whole = vec![Piece { cube: None, window }];
     let pieces = Needs::of_column(scope.table, column).map_or(whole, |needs| needs.pieces(window));
-    let (inner, params, reads) = joined(&asked, &pieces, None, scope)?;
+    let (inner, params, reads) = joined(&asked, &pieces, None, scope, Grouping::Hashed)?;
     let kind = scope.kind(column)?;
     let order = scope.dialect.sort_key("v", kind.storage());
     let sql = format!(
@@ -143,12 +172,14 @@ pub(super) fn conditions(window: Window, filter: Option<&Expr>, scope: &Scope<'_
     Ok(super::within(window, pushed, scope))
 }
 
-/// Records counted piece by piece: one row for each combination of keys and values, `n` records each.
+/// Records counted piece by piece: one row for each combination of keys and values, `n` records each. Counts that are to
+/// be sorted are left as they are.
 fn joined(
     asked: &Asked<'_>,
     pieces: &[Piece],
     filter: Option<&Expr>,
     scope: &Scope<'_>,
+    how: Grouping,
 ) -> Result<(String, Vec<Literal>, String), Stop> {
     let mut selects = Vec::new();
     let mut all = Vec::new();
@@ -162,15 +193,18 @@ fn joined(
                 scope.dialect.quote(&scope.table.name)
             }
             Some(cube) => {
-                list.push("SUM(n) AS n".into());
+                list.push(if how == Grouping::Sorted { "n" } else { "SUM(n) AS n" }.into());
                 filter.sql = format!("cube = {} AND {}", cube.number, filter.sql);
                 rollup::TABLE.to_owned()
             }
         };
         // A total of no rows would be a row too.
-        let group =
-            if names.is_empty() { "HAVING COUNT(*) > 0".into() } else { format!("GROUP BY {}", names.join(", ")) };
-        selects.push(format!("SELECT {} FROM {from} WHERE {} {group}", list.join(", "), filter.sql));
+        let group = match piece.cube {
+            Some(_) if how == Grouping::Sorted => String::new(),
+            _ if names.is_empty() => " HAVING COUNT(*) > 0".into(),
+            _ => format!(" GROUP BY {}", names.join(", ")),
+        };
+        selects.push(format!("SELECT {} FROM {from} WHERE {}{group}", list.join(", "), filter.sql));
         all.extend(params);
         all.extend(filter.params);
     }

@@ -10,13 +10,13 @@ use infralogs_core::{
     sql::{
         Dialect,
         kept::{self, BY_MAX, COUNTS, CUBES, Cube},
-        write::{self, Sheet},
+        write::{self, Slot, Sums},
     },
     table::TableDef,
     time::Time,
 };
 use mysql::{Value as Bound, prelude::Queryable};
-use std::{collections::HashSet, fmt::Write as _};
+use std::{collections::BTreeMap, fmt::Write as _};
 
 /// Rows of one statement.
 const ROWS_MAX: usize = 1_000;
@@ -64,15 +64,9 @@ pub(crate) fn register(session: &mut Session, table: &TableDef, exists: bool) ->
     Ok(())
 }
 
-/// Counts the rows of a parser's table, in key order as the counts of `logs`.
-pub(crate) fn add(
-    session: &mut Session,
-    commit: &Commit<'_>,
-    sheet: &Sheet<'_>,
-    cubes: &[Cube],
-    refused: &HashSet<usize>,
-) -> Result<()> {
-    let rows: Vec<_> = write::kept(sheet, cubes, refused)?.into_iter().collect();
+/// Adds what the rows of a parser's table count, in key order as the counts of `logs`.
+pub(crate) fn add(session: &mut Session, commit: &Commit<'_>, counts: BTreeMap<Slot, Sums>) -> Result<()> {
+    let rows: Vec<_> = counts.into_iter().collect();
     let shard = write::shard(commit);
     let by: Vec<String> = (0..BY_MAX).map(kept::value_column).collect();
     let marks = format!("({})", vec!["?"; 12 + BY_MAX].join(", "));

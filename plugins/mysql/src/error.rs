@@ -6,7 +6,7 @@ use mysql::{DriverError, Error as Driver};
 /// Lock waits, deadlocks, certification failures, a node that is not ready, shutdown, too many connections: try again.
 const RETRY: [u16; 13] = [1040, 1047, 1053, 1077, 1158, 1159, 1160, 1161, 1180, 1205, 1213, 1927, 3101];
 /// The login or a right is gone: new credentials.
-const DENIED: [u16; 10] = [1044, 1045, 1142, 1143, 1227, 1370, 1698, 1820, 3118, 4151];
+const DENIED: [u16; 11] = [1044, 1045, 1142, 1143, 1227, 1370, 1698, 1820, 1862, 3118, 4151];
 /// The server takes no writes: it is a replica now, or set so: find the primary.
 const READ_ONLY: [u16; 3] = [1290, 1792, 1836];
 /// The query took longer than it may, or was ended by somebody.

@@ -13,7 +13,7 @@ use infralogs_core::{
     value::Value,
 };
 use mysql::{LocalInfileHandler, prelude::Queryable};
-use std::{fmt::Write as _, ops::Range, sync::Arc};
+use std::{fmt::Write as _, ops::Range, sync::mpsc::sync_channel};
 
 /// The most rows of a batch that may be refused one by one; beyond that the table itself is wrong.
 const REFUSED_MAX: usize = 1_000;
@@ -23,6 +23,10 @@ const INSERT_BYTES_MAX: usize = 4 << 20;
 const INSERT_ROWS: [usize; 4] = [512, 64, 8, 1];
 /// The most parameters of one statement.
 const PARAMETERS_MAX: usize = 60_000;
+
+/// Rows are written to the server in pieces of about so many bytes, so many of which may wait for it.
+const CHUNK_BYTES: usize = 64 << 10;
+const CHUNKS_MAX: usize = 8;
 
 /// A row that no table took, and why.
 pub(crate) struct Refused {
@@ -80,18 +84,28 @@ fn try_range(session: &mut Session, sheet: &Sheet<'_>, range: Range<usize>) -> R
 fn load(session: &mut Session, sheet: &Sheet<'_>, range: Range<usize>) -> Result<(), Stop> {
     let doing = format!("loading rows of `{}`", sheet.table);
     let rows = range.len() as u64;
-    let text = Arc::new(lines(sheet, range.clone())?);
-    session.conn.set_local_infile_handler(Some(LocalInfileHandler::new(move |_, stream| {
-        std::io::Write::write_all(stream, &text)
-    })));
     let sql = format!(
         "LOAD DATA LOCAL INFILE 'rows' INTO TABLE {} CHARACTER SET utf8mb4 FIELDS TERMINATED BY '\\t' \
          ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' ({})",
         Dialect::Mysql.quote(sheet.table),
         columns(sheet)
     );
-    let loaded = session.conn.query_drop(sql);
-    session.conn.set_local_infile_handler(None);
+    // Written while the server reads what was written before.
+    let (send, chunks) = sync_channel::<Vec<u8>>(CHUNKS_MAX);
+    let (loaded, written) = std::thread::scope(|scope| {
+        let again = range.clone();
+        let writing = scope.spawn(move || lines(sheet, again, &mut |chunk| send.send(chunk).is_ok()));
+        session.conn.set_local_infile_handler(Some(LocalInfileHandler::new(move |_, stream| {
+            chunks.iter().try_for_each(|chunk| std::io::Write::write_all(stream, &chunk))
+        })));
+        let loaded = session.conn.query_drop(sql);
+        // Ends the writing if nobody reads it.
+        session.conn.set_local_infile_handler(None);
+        (loaded, writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    if loaded.is_ok() {
+        written?;
+    }
     match loaded {
         Ok(()) if session.conn.affected_rows() == rows && session.conn.warnings() == 0 => Ok(()),
         Ok(()) => {
@@ -109,9 +123,9 @@ fn load(session: &mut Session, sheet: &Sheet<'_>, range: Range<usize>) -> Result
     }
 }
 
-/// Rows as LOAD DATA reads them.
-fn lines(sheet: &Sheet<'_>, range: Range<usize>) -> Result<Vec<u8>> {
-    let mut text = Vec::with_capacity(range.len() * 256);
+/// Rows as LOAD DATA reads them, in chunks given to `take` until it says that it wants no more.
+fn lines(sheet: &Sheet<'_>, range: Range<usize>, take: &mut dyn FnMut(Vec<u8>) -> bool) -> Result<()> {
+    let mut text = Vec::with_capacity(CHUNK_BYTES * 2);
     let mut number = String::new();
     sheet.each(range, &mut |row| {
         for (at, value) in row.iter().enumerate() {
@@ -133,9 +147,13 @@ fn lines(sheet: &Sheet<'_>, range: Range<usize>) -> Result<Vec<u8>> {
             text.extend_from_slice(number.as_bytes());
         }
         text.push(b'\n');
-        Ok(())
+        if text.len() < CHUNK_BYTES || take(std::mem::replace(&mut text, Vec::with_capacity(CHUNK_BYTES * 2))) {
+            return Ok(());
+        }
+        Err(Error::failed("the server reads no more rows"))
     })?;
-    Ok(text)
+    take(text);
+    Ok(())
 }
 
 fn push_escaped(text: &mut Vec<u8>, word: &[u8]) {

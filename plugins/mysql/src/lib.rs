@@ -7,6 +7,7 @@ mod door;
 mod error;
 mod insert;
 mod leases;
+mod packet;
 mod partitions;
 mod pool;
 mod query;

@@ -27,7 +27,7 @@ use infralogs_core::{
     time::{Time, Window},
     value::Value,
 };
-use mysql::{Value as Bound, prelude::Queryable};
+use mysql::{Row, Value as Bound, prelude::Queryable};
 use std::sync::Arc;
 
 const DOING: &str = "building a table anew";
@@ -40,8 +40,7 @@ const WAITS_MAX: usize = 4;
 
 /// What a commit does about a table that is being built, behind its checkpoint's lock: `Go` and `Note` are gone on
 /// with, for all others the transaction was rolled back and it begins again.
-pub(crate) fn ask(session: &mut Session, prepared: Option<i64>) -> Result<Verdict> {
-    let standing = look(session)?;
+pub(crate) fn ask(session: &mut Session, standing: Standing, prepared: Option<i64>) -> Result<Verdict> {
     let verdict = standing.asked(prepared);
     if matches!(verdict, Verdict::Go | Verdict::Note) {
         return Ok(verdict);
@@ -73,8 +72,8 @@ pub(crate) fn note(session: &mut Session, commit: &Commit<'_>) -> Result<()> {
 
 /// Locks out whoever begins to build a table, until the end of the transaction; an error if somebody is at it.
 pub(crate) fn keep_out(session: &mut Session) -> Result<()> {
-    let sql = format!("{} FOR UPDATE", rebuild::look(Dialect::Mysql, NOW_US));
-    let standing = standing(session, &sql)?;
+    let sql = format!("{} FOR UPDATE", looking());
+    let standing = standing(session.conn.query_first(sql).map_err(failed(DOING))?)?;
     match standing.asked(None) {
         Verdict::Go | Verdict::Expire => Ok(()),
         _ => {
@@ -86,12 +85,17 @@ pub(crate) fn keep_out(session: &mut Session) -> Result<()> {
 
 /// What the row says.
 pub(crate) fn look(session: &mut Session) -> Result<Standing> {
-    standing(session, &rebuild::look(Dialect::Mysql, NOW_US))
+    standing(session.conn.query_first(looking()).map_err(failed(DOING))?)
 }
 
-fn standing(session: &mut Session, sql: &str) -> Result<Standing> {
-    let row: Option<(i64, String, String, String, i64)> = session.conn.query_first(sql).map_err(failed(DOING))?;
-    row.map(Standing::stored).ok_or_else(|| {
+/// The statement that reads it.
+pub(crate) fn looking() -> String {
+    rebuild::look(Dialect::Mysql, NOW_US)
+}
+
+/// The row, if there is one.
+pub(crate) fn standing(row: Option<Row>) -> Result<Standing> {
+    row.map(|row| Standing::stored(mysql::from_row(row))).ok_or_else(|| {
         Error::invalid(format!("the row of `{TABLE}` is gone")).help("run `infralogs migrate`, which writes it again")
     })
 }
@@ -243,7 +247,7 @@ impl<'s> Build<'s> {
         let refused = insert::insert(session, &sheet)?;
         let without = refused.iter().map(|refused| refused.row).collect();
         let cubes = cubes::list(session)?;
-        cubes::add(session, &bare, &sheet, &cubes, &without)?;
+        cubes::add(session, &bare, write::kept(&sheet, &cubes, &without)?)?;
         for refused in &refused {
             let mut row = write::refused(&sheet, refused.row, &bare, &refused.reason);
             row[5] = Value::text(&self.table);

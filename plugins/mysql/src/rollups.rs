@@ -1,42 +1,35 @@
-//! Adds what a batch brought to the rollups, inside its transaction and in the order of their keys.
+//! What a batch adds to the rollups inside its transaction, in the order of their keys.
 
-use crate::{error::failed, pool::Session};
+use crate::dialect::Flavour;
 use infralogs_core::{
-    error::Result,
     plugin::Commit,
-    sql::{rollup::TABLE, write},
+    sql::{
+        rollup::TABLE,
+        write::{self, Counted},
+    },
 };
-use mysql::prelude::Queryable;
 use std::{collections::HashSet, fmt::Write as _};
 
 /// Rows of one statement.
 const ROWS_MAX: usize = 2_000;
 
-/// Counts the entries of a commit but for those that were refused. In key order, so that two writers that meet at a
-/// row wait for each other instead of in a circle; their shards keep most of them apart.
-pub(crate) fn add(session: &mut Session, commit: &Commit<'_>, refused: &HashSet<usize>) -> Result<()> {
+/// Statements that count the entries of a commit but for those that were refused. In key order, so that two writers that
+/// meet at a row wait for each other instead of in a circle; their shards keep most of them apart.
+pub(crate) fn statements(commit: &Commit<'_>, refused: &HashSet<usize>, flavour: Flavour) -> Vec<String> {
     let counted: Vec<_> = write::counted(commit, refused).into_iter().collect();
-    let shard = write::shard(commit);
-    for rows in counted.chunks(ROWS_MAX) {
+    let shard = text(&write::shard(commit));
+    let statement = |rows: &[(Counted<'_>, i64)]| {
         let mut sql = format!("INSERT INTO {TABLE} (cube, bucket, host, unit, priority, has, shard, n) VALUES ");
         for (at, (key, n)) in rows.iter().enumerate() {
             let comma = if at == 0 { "" } else { ", " };
-            let (host, unit) = (text(&key.host), text(&key.unit));
+            let Counted { cube, bucket, host, unit, priority, has } = key;
+            let (host, unit) = (text(host), text(unit));
             // Writing to a String does not fail.
-            let _ = write!(
-                sql,
-                "{comma}({}, {}, {host}, {unit}, {}, {}, {}, {n})",
-                key.cube,
-                key.bucket,
-                key.priority,
-                key.has,
-                text(&shard)
-            );
+            let _ = write!(sql, "{comma}({cube}, {bucket}, {host}, {unit}, {priority}, {has}, {shard}, {n})");
         }
-        sql.push_str(session.flavour.or_add());
-        session.conn.query_drop(sql).map_err(failed("counting rows for the rollups"))?;
-    }
-    Ok(())
+        sql + flavour.or_add()
+    };
+    counted.chunks(ROWS_MAX).map(statement).collect()
 }
 
 /// A text in hexadecimal, which nothing in it can end.

@@ -64,6 +64,7 @@ pub(crate) fn migrate(session: &mut Session) -> Result<()> {
             let sql = format!("CREATE TABLE IF NOT EXISTS {table} {options}{}", days.unwrap_or_default());
             session.conn.query_drop(sql).map_err(failed(doing))?;
         }
+        give_days(session)?;
         let row = "INSERT IGNORE INTO `$rebuild` VALUES (1, 0, '', '', '', 0)";
         session.conn.query_drop(row).map_err(failed(doing))?;
         let found: Option<Option<i64>> =
@@ -85,6 +86,20 @@ pub(crate) fn migrate(session: &mut Session) -> Result<()> {
         let sql = "INSERT IGNORE INTO schema_version (version) VALUES (?)";
         session.conn.exec_drop(sql, (SCHEMA_VERSION,)).map_err(failed(doing))
     })
+}
+
+/// Counts made before they had days get them: the table is copied once, and commits wait meanwhile or are tried again.
+/// Where that takes longer than we wait for an answer, the server goes on with it, and the next try finds it done.
+fn give_days(session: &mut Session) -> Result<()> {
+    if !partitions::list(session, rollup::TABLE)?.is_empty() {
+        return Ok(());
+    }
+    let doing = "giving the counts days";
+    let sql = format!("SELECT MIN(bucket) FROM {}", rollup::TABLE);
+    let oldest: Option<Option<i64>> = session.conn.query_first(sql).map_err(failed(doing))?;
+    tracing::info!("counts are given days: their table is copied once");
+    let days = partitions::clause_from(oldest.flatten().map_or(Time::now(), Time), Time::now(), "bucket");
+    partitions::ddl(session, &format!("ALTER TABLE {}{days}", rollup::TABLE), doing)
 }
 
 /// Counts the rows that an older program stored.

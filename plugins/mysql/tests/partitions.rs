@@ -187,3 +187,28 @@ fn a_store_from_before_rollups_is_counted_once() {
     store.migrate().expect("again");
     assert_eq!(server.sql(&counts), before);
 }
+
+#[test]
+fn counts_from_before_they_had_days_are_given_them() {
+    let server = Server::shared();
+    let (database, store) = open(&server, json!({ "keep": { "logs": "2d" } }));
+    let now = Time::now();
+    // The last is too long ago for a day of its own.
+    for (machine, time) in [("web-1", now), ("web-2", now.minus(3 * DAY)), ("web-3", now.minus(2_000 * DAY))] {
+        put(&store, machine, &[time], b"x");
+    }
+    let counts = format!("SELECT *, HEX(host) FROM {database}.rollups ORDER BY 1, 2, 3, 4, 5, 6, 7");
+    let before = server.sql(&counts);
+    server.sql(&format!("ALTER TABLE {database}.rollups REMOVE PARTITIONING"));
+    store.migrate().expect("migrate");
+    assert_eq!(server.sql(&counts), before);
+    let counted = |partition: &str| {
+        let sql = format!("SELECT SUM(n) FROM {database}.rollups PARTITION ({partition}) WHERE cube = 0");
+        server.sql(&sql).trim().to_owned()
+    };
+    assert_eq!([day_name(now), day_name(now.minus(3 * DAY))].map(|day| counted(&day)), ["1", "1"]);
+    assert_eq!(counted("past"), "1");
+    assert_eq!(store.retain(&[], now).expect("retain"), 2);
+    let left = server.sql(&format!("SELECT SUM(n) FROM {database}.rollups WHERE cube = 0"));
+    assert_eq!(left.trim(), "1", "days go with their rows");
+}

@@ -2,13 +2,16 @@
 
 use infralogs_core::{
     plugin::Settings,
-    testing::{Opened, mariadb::Server},
+    testing::{Opened, mariadb::Server, values},
 };
 use infralogs_mysql::Mysql;
 use std::sync::Arc;
 
 fn open() -> Opened {
-    let server = Server::shared();
+    opened(Server::shared())
+}
+
+fn opened(server: Arc<Server>) -> Opened {
     let url = server.url(&server.database());
     let store = || Arc::new(Mysql::new(&Settings::of(serde_json::json!({ "url": url }))).expect("settings"));
     let opened = Opened { store: store(), other: store(), keep: Box::new(server) };
@@ -17,3 +20,10 @@ fn open() -> Opened {
 }
 
 infralogs_core::store_suite!(open);
+
+#[test]
+fn values_come_back_where_local_is_refused() {
+    let server = Arc::new(Server::start(&["--local-infile=0"]));
+    values::round_trip(&opened(server.clone()));
+    values::entries_round_trip(&opened(server));
+}
