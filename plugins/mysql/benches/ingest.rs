@@ -62,10 +62,12 @@ fn main() {
     let bench = Bench { server, loads, file };
     let load = load_now();
     let mut figures: Vec<Vec<f64>> = vec![Vec::new(); METHODS.len()];
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let is_wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
     for round in 0..ROUNDS {
         for (at, (name, run)) in METHODS.iter().enumerate() {
-            if round > 0 && figures[at].is_empty() {
-                continue; // not installed
+            if !is_wanted(name) || (round > 0 && figures[at].is_empty()) {
+                continue; // or not installed
             }
             match run(&bench) {
                 Some(figure) => figures[at].push(figure),

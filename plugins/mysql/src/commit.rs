@@ -4,7 +4,7 @@ use crate::{
     cubes,
     dialect::Flavour,
     error::{code, failed},
-    insert::{self, Refused, bound},
+    insert::{self, Refused, bound, bytes_of},
     packet::Packet,
     pool::Session,
     rebuild, rollups,
@@ -195,7 +195,12 @@ pub(crate) fn quarantine_in(
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         Dialect::Mysql.quote(table)
     );
-    let values: Vec<Bound> = row.iter().map(bound).collect();
+    let mut values: Vec<Bound> = row.iter().map(bound).collect();
+    if bytes_of(row) > session.row_bytes_max {
+        // The entry whole is more than the server takes; the reason says so or another.
+        values.pop();
+        values.push(Bound::NULL);
+    }
     session.conn.exec_drop(sql, values).map_err(failed("storing a refused row in quarantine"))
 }
 

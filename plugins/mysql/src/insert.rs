@@ -85,9 +85,10 @@ fn load(session: &mut Session, sheet: &Sheet<'_>, range: Range<usize>) -> Result
     let doing = format!("loading rows of `{}`", sheet.table);
     let rows = range.len() as u64;
     let sql = format!(
-        "LOAD DATA LOCAL INFILE 'rows' INTO TABLE {} CHARACTER SET utf8mb4 FIELDS TERMINATED BY '\\t' \
+        "LOAD DATA LOCAL INFILE 'rows' INTO TABLE {} CHARACTER SET {} FIELDS TERMINATED BY '\\t' \
          ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' ({})",
         Dialect::Mysql.quote(sheet.table),
+        charset(session, sheet.table)?,
         columns(sheet)
     );
     // Written while the server reads what was written before.
@@ -121,6 +122,23 @@ fn load(session: &mut Session, sheet: &Sheet<'_>, range: Range<usize>) -> Result
         Err(error) if is_row(&error) => Err(Stop::Rows(error.to_string())),
         Err(error) => Err(Stop::Failed(failed(&doing)(error))),
     }
+}
+
+/// Where every column takes UTF-8, its bytes are read as bytes, which costs the server a seventh less than as characters.
+/// A column that somebody gave another character set needs them converted.
+fn charset(session: &mut Session, table: &str) -> Result<&'static str> {
+    let charset = match session.charsets.get(table) {
+        Some(known) => *known,
+        None => {
+            let sql = "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() \
+                       AND table_name = ? AND character_set_name <> 'utf8mb4'";
+            let others: Option<u64> =
+                session.conn.exec_first(sql, (table,)).map_err(failed("looking for other character sets"))?;
+            if others == Some(0) { "binary" } else { "utf8mb4" }
+        }
+    };
+    session.charsets.insert(table.to_owned(), charset);
+    Ok(charset)
 }
 
 /// Rows as LOAD DATA reads them, in chunks given to `take` until it says that it wants no more.
@@ -188,15 +206,21 @@ fn multi_row(session: &mut Session, sheet: &Sheet<'_>, range: Range<usize>) -> R
 /// Inserts the rows of a range, or its first few if they are large; where to go on.
 fn insert_some(session: &mut Session, sheet: &Sheet<'_>, range: Range<usize>) -> Result<usize, Stop> {
     let mut values: Vec<mysql::Value> = Vec::with_capacity(range.len() * sheet.columns.len());
-    let (mut bytes, mut rows) = (0, 0);
+    let (mut bytes, mut rows, mut full) = (0, 0, false);
+    let most = session.row_bytes_max.min(INSERT_BYTES_MAX);
     sheet.each(range.clone(), &mut |row| {
-        if rows == 0 || bytes < INSERT_BYTES_MAX {
-            bytes += row.iter().map(|value| if let Value::Text(text) = value { text.len() } else { 9 }).sum::<usize>();
+        let more = bytes_of(row);
+        full |= rows > 0 && bytes + more > most;
+        if !full {
+            bytes += more;
             values.extend(row.iter().map(bound));
             rows += 1;
         }
         Ok(())
     })?;
+    if bytes > session.row_bytes_max {
+        return Err(Stop::Rows(format!("{bytes} bytes are more than the server takes at once (max_allowed_packet)")));
+    }
     let marks = format!("({})", vec!["?"; sheet.columns.len()].join(", "));
     let sql = format!(
         "INSERT INTO {} ({}) VALUES {}",
@@ -214,6 +238,11 @@ fn insert_some(session: &mut Session, sheet: &Sheet<'_>, range: Range<usize>) ->
 fn columns(sheet: &Sheet<'_>) -> String {
     let names: Vec<String> = sheet.columns.iter().map(|column| Dialect::Mysql.quote(&column.name)).collect();
     names.join(", ")
+}
+
+/// What a row takes on its way, about.
+pub(crate) fn bytes_of(row: &[Value<'_>]) -> usize {
+    row.iter().map(|value| if let Value::Text(text) = value { text.len() + 9 } else { 9 }).sum()
 }
 
 /// Our value as the driver takes it.

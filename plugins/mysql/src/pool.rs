@@ -15,6 +15,7 @@ use infralogs_core::{
 };
 use mysql::{Conn, prelude::Queryable};
 use std::{
+    collections::HashMap,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -23,6 +24,8 @@ use std::{
 const CONNECTIONS_MAX: usize = 10;
 /// How long one waits for a free connection.
 const TURN_WAIT: Duration = Duration::from_secs(20);
+/// What a packet of the server holds beside a row's values.
+const STATEMENT_BYTES: usize = 64 << 10;
 /// A connection unused for longer is tried before it is used again.
 const TRUSTED: Duration = Duration::from_millis(250);
 /// A connection unused for longer is closed when the pool is next used.
@@ -35,6 +38,10 @@ pub(crate) struct Session {
     pub flavour: Flavour,
     /// Whether `LOAD DATA LOCAL` may be used; found out at the first try.
     pub local: bool,
+    /// How rows are loaded into tables, as far as it is known.
+    pub charsets: HashMap<String, &'static str>,
+    /// The most bytes of a row that an INSERT brings, or of all its rows together.
+    pub row_bytes_max: usize,
     /// The longest the server may be silent on it.
     pub silent_max: Duration,
     door: Door,
@@ -167,8 +174,19 @@ impl Pool {
             conn.query_drop(sql).map_err(failed("setting up a connection"))?;
         }
         flavour.may_setup().iter().for_each(|sql| drop(conn.query_drop(sql)));
-        let silent_max = self.access.silent_max;
-        Ok(Session { conn, flavour, local: true, silent_max, door, used: Instant::now(), generation })
+        let packet: Option<usize> =
+            conn.query_first("SELECT @@max_allowed_packet").map_err(failed("setting up a connection"))?;
+        Ok(Session {
+            conn,
+            flavour,
+            local: true,
+            charsets: HashMap::new(),
+            row_bytes_max: packet.unwrap_or_default().saturating_sub(STATEMENT_BYTES),
+            silent_max: self.access.silent_max,
+            door,
+            used: Instant::now(),
+            generation,
+        })
     }
 
     /// How many there are now.

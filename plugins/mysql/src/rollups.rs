@@ -10,26 +10,26 @@ use infralogs_core::{
 };
 use std::{collections::HashSet, fmt::Write as _};
 
-/// Rows of one statement.
-const ROWS_MAX: usize = 2_000;
+/// A statement ends at about so many bytes: less than any server takes.
+const STATEMENT_BYTES: usize = 512 << 10;
 
 /// Statements that count the entries of a commit but for those that were refused. In key order, so that two writers that
 /// meet at a row wait for each other instead of in a circle; their shards keep most of them apart.
 pub(crate) fn statements(commit: &Commit<'_>, refused: &HashSet<usize>, flavour: Flavour) -> Vec<String> {
-    let counted: Vec<_> = write::counted(commit, refused).into_iter().collect();
     let shard = text(&write::shard(commit));
-    let statement = |rows: &[(Counted<'_>, i64)]| {
-        let mut sql = format!("INSERT INTO {TABLE} (cube, bucket, host, unit, priority, has, shard, n) VALUES ");
-        for (at, (key, n)) in rows.iter().enumerate() {
-            let comma = if at == 0 { "" } else { ", " };
-            let Counted { cube, bucket, host, unit, priority, has } = key;
-            let (host, unit) = (text(host), text(unit));
-            // Writing to a String does not fail.
-            let _ = write!(sql, "{comma}({cube}, {bucket}, {host}, {unit}, {priority}, {has}, {shard}, {n})");
-        }
-        sql + flavour.or_add()
-    };
-    counted.chunks(ROWS_MAX).map(statement).collect()
+    let mut all: Vec<String> = Vec::new();
+    for (Counted { cube, bucket, host, unit, priority, has }, n) in write::counted(commit, refused) {
+        let open = all.pop_if(|sql| sql.len() < STATEMENT_BYTES);
+        let mut sql = open.map_or_else(
+            || format!("INSERT INTO {TABLE} (cube, bucket, host, unit, priority, has, shard, n) VALUES "),
+            |sql| sql + ", ",
+        );
+        let (host, unit) = (text(&host), text(&unit));
+        // Writing to a String does not fail.
+        let _ = write!(sql, "({cube}, {bucket}, {host}, {unit}, {priority}, {has}, {shard}, {n})");
+        all.push(sql);
+    }
+    all.into_iter().map(|sql| sql + flavour.or_add()).collect()
 }
 
 /// A text in hexadecimal, which nothing in it can end.

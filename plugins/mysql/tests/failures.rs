@@ -52,6 +52,38 @@ fn refused_local_falls_back_to_inserts() {
 }
 
 #[test]
+fn a_row_larger_than_the_server_takes_stops_nobody() {
+    let server = Server::start(&["--local-infile=0", "--max-allowed-packet=1M"]);
+    let database = server.database();
+    let store = store_at(&server.url(&database));
+    store.migrate().expect("migrate");
+    let mut entries = Entries::default();
+    for seqnum in 1..=400 {
+        entries.push_field(b"MESSAGE", &vec![b'm'; if seqnum == 7 { 2 << 20 } else { 10_000 }]);
+        entries.end(batch::cursor("web-1", seqnum));
+    }
+    let target = batch::target("web-1");
+    let commit = batch::commit(&target, None, batch::cursor("web-1", 400), &entries);
+    assert_eq!(store.commit(&commit).expect("commit"), Committed::Stored { rows: 399 });
+    let quarantine = batch::all(&store, &tables::QUARANTINE);
+    let of = |name: &str| quarantine.column(name).expect(name).get(0);
+    assert_eq!((quarantine.len(), of("seqnum"), of("raw")), (1, Value::Int(7), Value::Missing));
+    assert!(format!("{:?}", of("reason")).contains("max_allowed_packet"), "{:?}", of("reason"));
+}
+
+#[test]
+fn a_column_of_another_character_set_holds_what_it_should() {
+    let (server, database, store) = open();
+    server.sql(&format!("ALTER TABLE {database}.logs MODIFY message TEXT CHARACTER SET latin1"));
+    let mut entries = Entries::default();
+    entries.push_field(b"MESSAGE", "größer".as_bytes());
+    entries.end(batch::cursor("web-1", 1));
+    let target = batch::target("web-1");
+    store.commit(&batch::commit(&target, None, batch::cursor("web-1", 1), &entries)).expect("commit");
+    assert_eq!(batch::all(&store, &tables::LOGS).column("message").expect("message").get(0), Value::text("größer"));
+}
+
+#[test]
 fn rows_that_a_constraint_or_trigger_refuses_go_to_quarantine() {
     let (server, database, store) = open();
     server.sql(&format!(
