@@ -22,6 +22,18 @@ pub struct Target {
     pub direct: Option<Direct>,
 }
 
+/// What stands for the URL of a machine that pushes.
+pub const PUSHED: &str = "upload";
+
+/// A machine that pushes its journal to us.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Pusher {
+    /// Who it is; its URL says only how it comes.
+    pub target: Target,
+    /// The names it had before: its journal may be known by one of them.
+    pub was: Vec<String>,
+}
+
 /// A source plugin with its settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Direct {

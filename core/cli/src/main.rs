@@ -15,6 +15,7 @@ mod secrets;
 mod sketch;
 mod stop;
 mod subpath;
+mod upload;
 
 use clap::Parser;
 use infralogs_core::Kind;

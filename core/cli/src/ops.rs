@@ -70,14 +70,20 @@ impl Ops for CollectorOps {
             return Health::new(ops::Status::Failed, what).next("restart it; nothing is lost by that");
         }
         let failing: Vec<&(PollKey, PollStatus)> = polls.iter().filter(|(_, poll)| poll.error.is_some()).collect();
-        let wanted = turn.map_or(polls.len(), |turn| turn.wanted);
-        let mut what = format!("{} of {} polls answer", polls.len() - failing.len(), polls.len());
-        if wanted > polls.len() {
-            what += &format!("; {} more are another collector's or not due yet", wanted - polls.len());
+        let pushed = polls.iter().filter(|(_, poll)| poll.pushed).count();
+        let polled = polls.len() - pushed;
+        let wanted = turn.map_or(polled, |turn| turn.wanted);
+        let answering = polls.iter().filter(|(_, poll)| !poll.pushed && poll.error.is_none()).count();
+        let mut what = format!("{answering} of {polled} polls answer");
+        if wanted > polled {
+            what += &format!("; {} more are another collector's or not due yet", wanted - polled);
+        }
+        if pushed > 0 {
+            what += &format!("; {pushed} machines push");
         }
         let (rejected, store) = (self.scripts.rejected(), self.status.store_trouble());
         let resting: BTreeSet<&str> = polls.iter().flat_map(|(_, poll)| &poll.resting).map(|name| &**name).collect();
-        if wanted == 0 {
+        if wanted + pushed == 0 {
             let what = "nothing is polled: no schedule finds a target";
             let health = Health::new(ops::Status::Degraded, what)
                 .next("look at the schedules and inventories: `infralogs check`, and this program's log")

@@ -4,6 +4,7 @@ use bytes::{Buf, Bytes};
 use futures_lite::io::{AsyncBufRead, AsyncRead};
 use infralogs_core::{Error, Result};
 use std::{
+    future::poll_fn,
     io,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -29,6 +30,29 @@ pub fn shared(bytes: Bytes) -> tide::Body {
     let length = bytes.len();
     let (_, receiver) = mpsc::channel(1);
     tide::Body::from_reader(Reader { chunks: receiver, current: bytes, ended: true }, Some(length))
+}
+
+/// A request's body as it comes.
+#[derive(Debug)]
+pub struct Coming(tide::Body);
+
+impl Coming {
+    /// The body of this request.
+    pub fn of<S>(request: &mut tide::Request<S>) -> Self {
+        Self(request.take_body())
+    }
+
+    /// The next piece; `None` at the proper end. May be dropped while it waits: nothing is lost.
+    ///
+    /// # Errors
+    /// `Unavailable` when the body broke off, stalled or grew beyond its limit; the client hears which.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        let mut body = Pin::new(&mut self.0);
+        let piece = poll_fn(|cx| body.as_mut().poll_fill_buf(cx).map(|found| found.map(Bytes::copy_from_slice))).await;
+        let piece = piece.map_err(|error| Error::unavailable("the request's body broke off").because(error))?;
+        body.consume(piece.len());
+        Ok(Some(piece).filter(|piece| !piece.is_empty()))
+    }
 }
 
 impl Sender {

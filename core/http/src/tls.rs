@@ -3,7 +3,7 @@
 use crate::reread::Reread;
 use infralogs_core::{Error, Result};
 use rustls::{
-    RootCertStore, ServerConfig,
+    RootCertStore, ServerConfig, ServerConnection,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     server::WebPkiClientVerifier,
 };
@@ -46,6 +46,30 @@ impl Tls {
     pub(crate) fn current(&self) -> Arc<ServerConfig> {
         self.files.get(CERTIFICATE_AGE_MAX)
     }
+}
+
+/// The DNS names of the certificate that a client showed and that one of our authorities signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateNames(Arc<[String]>);
+
+impl CertificateNames {
+    pub(crate) fn of(connection: &ServerConnection) -> Option<Self> {
+        let shown = connection.peer_certificates()?.first()?;
+        let shown = webpki::EndEntityCert::try_from(shown).ok()?;
+        // A name for many says nothing of one.
+        let names = shown.valid_dns_names().filter(|name| !name.starts_with('*'));
+        Some(Self(names.map(str::to_ascii_lowercase).collect()))
+    }
+
+    /// In lower case; none for many machines (`*.example.org`) is among them.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+/// The names of the certificate that this request's client showed; none without one.
+pub fn names<S>(request: &tide::Request<S>) -> Option<CertificateNames> {
+    request.ext::<CertificateNames>().cloned()
 }
 
 fn configure(contents: &[Vec<u8>], places: &[PathBuf]) -> Result<ServerConfig> {

@@ -58,6 +58,12 @@ impl Machines {
         owner.map(|(name, _)| name.clone())
     }
 
+    /// The target among these that is polled now.
+    pub(super) fn polled<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
+        let inner = self.lock();
+        names.into_iter().find(|name| inner.polled.contains(*name)).map(str::to_owned)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

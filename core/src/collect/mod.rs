@@ -16,6 +16,7 @@ mod rhythm;
 mod running;
 mod status;
 mod timetable;
+mod upload;
 
 pub use fleet::{Wanted, wanted};
 pub use inventories::{Inventories, OpenInventory};
@@ -26,6 +27,7 @@ pub use replay::{Replayed, replay};
 pub use rhythm::Rhythm;
 pub use status::{DELAY_LIMITS_S, Delays, PollStatus, Status, Totals, Turn};
 pub use timetable::{Ended, PollKey, Timetable};
+pub use upload::{Upload, Uploads};
 
 use crate::{
     definitions::Definitions,
@@ -74,6 +76,8 @@ pub struct Collector {
     pub polls_max: usize,
     /// What others see of it.
     pub status: Arc<Status>,
+    /// Which machine each target is; machines that push are told from them by it.
+    pub machines: Arc<Machines>,
 }
 
 /// A poll that ended, with how long it took.
@@ -89,7 +93,7 @@ struct Work {
 impl Collector {
     /// Polls until told to stop, then ends what is in flight and gives its leases back.
     pub async fn run(&self, mut stop: watch::Receiver<bool>) -> Result<()> {
-        let mut running = Running::new(self.store.clone());
+        let mut running = Running::new(self.store.clone(), self.machines.clone());
         let mut work = Work::default();
         let store_fails = Arc::new(Notify::new());
         let beat = beat::every_second(self.store.clone(), running.leases.owner().to_owned(), store_fails.clone());
@@ -153,7 +157,7 @@ impl Collector {
 
     /// Polls every target until it has no more, once: `collect --once`. Fails if any target failed.
     pub async fn run_once(&self) -> Result<Totals> {
-        let mut running = Running::new(self.store.clone());
+        let mut running = Running::new(self.store.clone(), self.machines.clone());
         self.plan(&mut running, (self.current)(), Time::now());
         self.inventories.answered(FIRST_ANSWERS_MAX).await;
         self.plan(&mut running, (self.current)(), Time::now());

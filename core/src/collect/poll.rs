@@ -308,7 +308,7 @@ fn plausible(batch: &Batch, after: Option<Cursor>) -> Result<()> {
 }
 
 /// Parses a batch and stores it with the checkpoint.
-fn store_batch(
+pub(super) fn store_batch(
     store: &dyn Store,
     plan: &Plan,
     (target, stream): (&Target, &str),

@@ -48,14 +48,14 @@ pub(super) struct Running {
 }
 
 impl Running {
-    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+    pub(super) fn new(store: Arc<dyn Store>, machines: Arc<Machines>) -> Self {
         Self {
             definitions: Arc::default(),
             wanted: BTreeMap::new(),
             table: Timetable::default(),
             followers: HashMap::new(),
             leases: Leases::new(store),
-            machines: Arc::default(),
+            machines,
             rooms: Rooms::default(),
             gate: Gate::default(),
             prepared: false,

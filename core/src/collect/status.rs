@@ -61,6 +61,8 @@ pub struct PollStatus {
     pub newest: Option<Time>,
     /// Whether it had more than was read.
     pub more: bool,
+    /// Whether it comes by itself: how old what is stored of it may be nobody knows then.
+    pub pushed: bool,
     /// Parsers whose closure ran away in the last batch that had entries.
     pub resting: Vec<Arc<str>>,
 }
@@ -97,7 +99,6 @@ pub struct Totals {
 
 impl Totals {
     fn add(&mut self, polled: &Polled) {
-        self.polls += 1;
         self.entries += polled.entries;
         self.rows += polled.rows;
         self.bytes += polled.bytes;
@@ -111,9 +112,9 @@ impl Totals {
 
 impl PollStatus {
     /// How old what is stored may be: since the last poll that found nothing more, or, while there is more, since the
-    /// newest entry stored. `None` before the first poll that went well.
+    /// newest entry stored. `None` before the first poll that went well, and of what is pushed.
     pub fn lag(&self, now: Time) -> Option<Duration> {
-        let since = if self.more { self.newest.or(self.last_ok) } else { self.last_ok };
+        let since = if self.more { self.newest.or(self.last_ok) } else { self.last_ok.filter(|_| !self.pushed) };
         Some(Duration::from_micros(u64::try_from(now.0.saturating_sub(since?.0)).unwrap_or(0)))
     }
 }
@@ -158,13 +159,44 @@ impl Status {
     }
     /// Forgets polls that are no longer wanted.
     pub(super) fn keep(&self, wanted: impl Fn(&PollKey) -> bool) {
-        self.lock().polls.retain(|key, _| wanted(key));
+        self.lock().polls.retain(|key, status| status.pushed || wanted(key));
     }
     /// Notes a poll that succeeded; says whether it had failed before.
     pub(super) fn succeeded(&self, key: &PollKey, polled: &Polled, now: Time) -> bool {
         let mut inner = self.lock();
-        inner.totals.add(polled);
-        let status = inner.polls.entry(key.clone()).or_default();
+        inner.totals.polls += 1;
+        inner.succeeded(key, polled, now)
+    }
+    /// Notes a poll that failed; says whether the words are new.
+    pub(super) fn failed(&self, key: &PollKey, error: &str) -> bool {
+        let mut inner = self.lock();
+        inner.totals.polls += 1;
+        inner.totals.failed += 1;
+        inner.failed(key, error)
+    }
+    /// Notes what a machine pushed and what is stored of it.
+    pub(super) fn pushed(&self, key: &PollKey, polled: &Polled, now: Time) {
+        let mut inner = self.lock();
+        inner.succeeded(key, polled, now);
+        inner.polls.entry(key.clone()).or_default().pushed = true;
+    }
+    /// Notes that what a machine pushed can't be stored; says whether the words are new.
+    pub(super) fn refused(&self, key: &PollKey, error: &str) -> bool {
+        let mut inner = self.lock();
+        let new = inner.failed(key, error);
+        inner.polls.entry(key.clone()).or_default().pushed = true;
+        new
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn succeeded(&mut self, key: &PollKey, polled: &Polled, now: Time) -> bool {
+        self.totals.add(polled);
+        let status = self.polls.entry(key.clone()).or_default();
         status.last_ok = Some(now);
         status.failures = 0;
         status.entries += polled.entries;
@@ -177,21 +209,13 @@ impl Status {
         }
         status.error.take().is_some()
     }
-    /// Notes a poll that failed; says whether the words are new.
-    pub(super) fn failed(&self, key: &PollKey, error: &str) -> bool {
-        let mut inner = self.lock();
-        inner.totals.polls += 1;
-        inner.totals.failed += 1;
-        let status = inner.polls.entry(key.clone()).or_default();
+    fn failed(&mut self, key: &PollKey, error: &str) -> bool {
+        let status = self.polls.entry(key.clone()).or_default();
         status.failures += 1;
         status.failed += 1;
         let new = status.error.as_deref() != Some(error);
         status.error = Some(error.to_owned());
         new
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

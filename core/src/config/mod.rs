@@ -1,8 +1,10 @@
 //! `infralogs.yaml`: where scripts, store and targets are. The only place that knows YAML.
 
 mod targets;
+mod upload;
 
 pub use targets::{read_targets, targets_of};
+pub use upload::{UploadConfig, UploadMachine, UploadTls};
 
 use crate::{
     error::{Error, Result},
@@ -37,6 +39,8 @@ pub struct Config {
     pub embed: Vec<String>,
     /// Lists of targets by the name scripts use: `inventory("fleet")`.
     pub inventories: BTreeMap<String, InventoryConfig>,
+    /// Who may push a journal to the collector; `None`: nobody.
+    pub upload: Option<UploadConfig>,
     /// The most polls at once.
     pub polls_max: usize,
     /// The folder relative paths in scripts' `inventory("targets.yaml")` start from.
@@ -141,6 +145,8 @@ struct Raw {
     #[serde(default)]
     inventories: BTreeMap<String, serde_json::Value>,
     #[serde(default)]
+    upload: Option<serde_json::Value>,
+    #[serde(default)]
     limits: Limits,
 }
 
@@ -170,6 +176,7 @@ impl Config {
             sign_in: None,
             embed: Vec::new(),
             inventories: BTreeMap::new(),
+            upload: None,
             polls_max: 64,
             folder: PathBuf::from("."),
         })
@@ -209,6 +216,10 @@ impl Config {
             sign_in: raw.sign_in.map(|said| sign_in(said, &folder, &format!("{place}: sign_in"))).transpose()?,
             embed: raw.embed,
             inventories,
+            upload: raw
+                .upload
+                .map(|said| UploadConfig::read(said, &folder, &format!("{place}: upload")))
+                .transpose()?,
             polls_max: raw.limits.polls.unwrap_or(64).clamp(1, 10_000),
             folder,
         })

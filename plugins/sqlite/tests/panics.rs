@@ -88,6 +88,7 @@ async fn a_poll_that_panics_is_polled_again_and_harms_nobody() {
         inventories: Inventories::new(BTreeMap::new(), folder.path().to_owned(), Arc::new(|_| unreachable!())),
         polls_max: 8,
         status: status.clone(),
+        machines: Arc::default(),
     };
     let (stop, stopped) = watch::channel(false);
     let running = tokio::spawn(async move { collector.run(stopped).await });

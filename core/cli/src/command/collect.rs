@@ -28,7 +28,8 @@ pub struct Args {
 
 impl Args {
     pub async fn run(self) -> Result<ExitCode> {
-        let config = self.configured.load()?;
+        let mut config = self.configured.load()?;
+        let upload = config.upload.take();
         let store = connect::store(&config.store)?;
         let keys = Keys::of(config.secrets.as_ref())?;
         let Some(scripts) = scripts::open(&config.scripts) else { return Ok(ExitCode::from(2)) };
@@ -44,6 +45,7 @@ impl Args {
             inventories: Inventories::new(config.inventories, config.folder, connect::inventories()),
             polls_max: config.polls_max,
             status: Arc::new(Status::default()),
+            machines: Arc::default(),
         };
         let keys = keys.keep(&[(&config.store, &store)])?;
         if self.once {
@@ -62,6 +64,7 @@ impl Args {
         Presence { process: "collector", store, scripts: scripts.clone(), credentials: keys.watches() }.tell();
         let listen = self.listen.as_deref();
         let ops = crate::ops::serve(listen, &collector, &scripts, keys.watches(), stop.clone()).await?;
+        let uploads = crate::upload::serve(upload, &collector, stop.clone()).await?;
         // A poll before the first credentials could only fail; what is wrong with them is said where they are kept.
         let mut stopped = stop.clone();
         tokio::select! {
@@ -72,6 +75,7 @@ impl Args {
         keys.end().await;
         collected?;
         ops.await;
+        uploads.await;
         Ok(ExitCode::SUCCESS)
     }
 }

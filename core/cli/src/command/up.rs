@@ -65,6 +65,7 @@ impl Args {
             ),
             polls_max: config.polls_max,
             status,
+            machines: Arc::default(),
         };
         scripts::follow(&scripts, Some(store.clone()));
         let (own, kept) = (scripts.clone(), store.clone());

@@ -4,6 +4,7 @@
 
 pub mod ask;
 pub mod journal;
+pub mod journald;
 pub mod program;
 pub mod proxy;
 pub mod standin;

@@ -75,6 +75,18 @@ impl Program {
         });
     }
 
+    /// Whether it ends by itself so soon.
+    pub fn ended_within(&mut self, span: std::time::Duration) -> bool {
+        let until = std::time::Instant::now() + span;
+        loop {
+            let ended = self.child.try_wait().expect("its state").is_some();
+            if ended || std::time::Instant::now() >= until {
+                return ended;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+
     /// Ends it as Ctrl-C does and waits; says whether it ended well.
     pub fn interrupt(mut self) -> bool {
         let _ = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();

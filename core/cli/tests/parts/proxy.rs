@@ -4,7 +4,7 @@ use std::{
     io::{Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
     },
     thread::sleep,
@@ -51,7 +51,8 @@ impl Commits {
 pub struct Proxy {
     port: u16,
     mood: Arc<AtomicU8>,
-    streams: Arc<Mutex<Vec<TcpStream>>>,
+    /// Closed as soon as both directions of their connection have ended, as by a host itself.
+    streams: Arc<Mutex<Vec<Weak<TcpStream>>>>,
     ended: Arc<AtomicBool>,
     commits: Arc<Commits>,
 }
@@ -76,14 +77,16 @@ impl Proxy {
                 }
                 // Where nobody listens the client is cut off, as by a host that is away.
                 let Ok(server) = TcpStream::connect(("127.0.0.1", port)) else { continue };
-                let (Ok(client2), Ok(server2)) = (client.try_clone(), server.try_clone()) else { continue };
+                let (client, server) = (Arc::new(client), Arc::new(server));
                 let mut open = streams.lock().unwrap_or_else(PoisonError::into_inner);
-                open.extend([client.try_clone(), server.try_clone()].into_iter().flatten());
+                open.retain(|stream: &Weak<TcpStream>| stream.strong_count() > 0);
+                open.extend([&client, &server].map(Arc::downgrade));
                 let swallow = Arc::<AtomicBool>::default();
                 let there = Way { mood: mood.clone(), back: false, swallow: swallow.clone(), commits: commits.clone() };
                 let back = Way { mood: mood.clone(), back: true, swallow, commits: commits.clone() };
-                std::thread::spawn(move || pass(client, server, &there));
-                std::thread::spawn(move || pass(server2, client2, &back));
+                let (client2, server2) = (client.clone(), server.clone());
+                std::thread::spawn(move || pass(&client, &server, &there));
+                std::thread::spawn(move || pass(&server2, &client2, &back));
             }
         });
         proxy
@@ -107,7 +110,7 @@ impl Proxy {
     /// Cuts every open connection.
     pub fn cut(&self) {
         for stream in self.streams.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            let _ = stream.shutdown(Shutdown::Both);
+            let _ = stream.upgrade().map(|stream| stream.shutdown(Shutdown::Both));
         }
     }
 }
@@ -156,7 +159,7 @@ impl Way {
     }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, way: &Way) {
+fn pass(mut from: &TcpStream, mut to: &TcpStream, way: &Way) {
     let mut piece = vec![0; 64 << 10];
     while let Ok(read @ 1..) = from.read(&mut piece) {
         if way.is(Mood::Slow) {

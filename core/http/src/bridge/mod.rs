@@ -3,7 +3,7 @@
 mod request;
 mod response;
 
-use crate::{answer, limits::Limits, ops::COUNTS, socket::Upgrade, stop::Stop};
+use crate::{answer, limits::Limits, ops::COUNTS, socket::Upgrade, stop::Stop, tls::CertificateNames};
 use futures_lite::FutureExt;
 use hyper::{
     Request, Response,
@@ -28,6 +28,8 @@ pub(crate) struct Peer {
     /// Written once, as every request carries it.
     pub address: Arc<str>,
     pub tls: bool,
+    /// Of its certificate, if it showed one.
+    pub names: Option<CertificateNames>,
 }
 
 /// The answer's body: an error of our own, or what tide streams.

@@ -103,6 +103,9 @@ pub(super) fn convert(
     }
     asked.set_peer_addr(Some(&*peer.address));
     asked.ext_mut().insert(stop.clone());
+    if let Some(names) = &peer.names {
+        asked.ext_mut().insert(names.clone());
+    }
     let watch = Watch::default();
     if !incoming.is_end_stream() {
         let length = incoming.size_hint().exact();
@@ -116,6 +119,7 @@ pub(super) fn convert(
             stall: limits.body_stall(),
             moved: 0,
             deadline: Box::pin(sleep_until(Instant::now() + limits.body_stall())),
+            given_at: None,
             watch: watch.clone(),
         };
         let length = length.and_then(|length| usize::try_from(length).ok());
@@ -179,6 +183,8 @@ struct Limited {
     stall: std::time::Duration,
     moved: u64,
     deadline: Pin<Box<Sleep>>,
+    /// When the route was given something, until it asks for more.
+    given_at: Option<Instant>,
     watch: Watch,
 }
 
@@ -187,6 +193,11 @@ impl Limited {
         let frame = match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Ready(frame) => frame,
             Poll::Pending => {
+                // What the route took to come back is no time of the client's.
+                if let Some(at) = self.given_at.take() {
+                    let deadline = self.deadline.deadline() + at.elapsed();
+                    self.deadline.as_mut().reset(deadline);
+                }
                 ready!(self.deadline.as_mut().poll(cx));
                 return Poll::Ready(Err(self.watch.fail(SLOW)));
             }
@@ -205,8 +216,10 @@ impl Limited {
         self.moved += length;
         if self.moved >= Limits::MOVED_BYTES_MIN {
             self.moved = 0;
+            self.given_at = None;
             self.deadline.as_mut().reset(Instant::now() + self.stall);
         }
+        self.given_at.get_or_insert_with(Instant::now);
         Poll::Ready(Ok(Some(chunk)))
     }
 }

@@ -12,7 +12,7 @@ pub(crate) use line::{Flow, Line};
 use crate::{
     bridge::{Edge, Peer},
     ops::{COUNTS, Dropped},
-    tls::Tls,
+    tls::{CertificateNames, Tls},
 };
 use std::{net::SocketAddr, sync::Arc};
 use tokio::{
@@ -47,7 +47,7 @@ where
 {
     let _open = COUNTS.open();
     let Ok(()) = stream.set_nodelay(true) else { return };
-    let peer = Peer { address: address.to_string().into(), tls: tls.is_some() };
+    let mut peer = Peer { address: address.to_string().into(), tls: tls.is_some(), names: None };
     let Some(tls) = tls else { return one::serve(stream, edge, peer).await };
     let mut stop = edge.stop.clone();
     let handshake = timeout(edge.limits.handshake_time(), TlsAcceptor::from(tls.current()).accept(stream));
@@ -63,6 +63,7 @@ where
             Err(_) => return COUNTS.dropped(Dropped::Handshake),
         },
     };
+    peer.names = CertificateNames::of(stream.get_ref().1);
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
         two::serve(stream, edge, peer).await;
     } else {

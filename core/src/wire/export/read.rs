@@ -134,6 +134,17 @@ impl Reader {
         Ok(self.batch)
     }
 
+    /// The whole entries alone, for who sends on and on: one that is begun is left out.
+    pub fn whole(mut self) -> Batch {
+        self.batch.entries.abandon();
+        self.batch
+    }
+
+    /// The bytes that are held.
+    pub fn bytes(&self) -> usize {
+        self.batch.entries.bytes() + self.begun.len()
+    }
+
     /// How many entries are whole.
     pub fn entries(&self) -> usize {
         self.batch.entries.len()

@@ -43,7 +43,8 @@ pub struct Args {
     /// How far back these may lie
     #[arg(long, value_name = "SPAN", default_value = "1d")]
     last: String,
-    /// Go on with what is stored from now on, until Ctrl-C
+    /// Go on with what is stored from now on, until Ctrl-C. Entries come in the order machines counted them; one
+    /// whose time is more than a minute off those stored with it may be left out
     #[arg(short, long)]
     follow: bool,
     /// One object a line
