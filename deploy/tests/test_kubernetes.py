@@ -43,7 +43,12 @@ class Kubernetes(unittest.TestCase):
         def keyed(text):
             # Clients compute a name's hash differently.
             text = re.sub(r"\b(infralogs-config)-[0-9a-z]{10}\b", r"\1", text)
-            return {(o["kind"], o["metadata"]["name"], o["metadata"].get("namespace")): o for o in yaml.safe_load_all(text)}
+            found = {}
+            for one in yaml.safe_load_all(text):
+                # The old one writes what is empty where it merged.
+                one["metadata"] = {key: value for key, value in one["metadata"].items() if value != {}}
+                found[(one["kind"], one["metadata"]["name"], one["metadata"].get("namespace"))] = one
+            return found
         for overlay in OVERLAYS:
             built = [keyed(common.render(overlay, kubectl)) for kubectl in common.kubectls()]
             for other in built[1:]:
@@ -147,6 +152,42 @@ class Kubernetes(unittest.TestCase):
         (review,) = objects("dev", "ClusterRoleBinding")
         self.assertEqual(review["roleRef"]["name"], "system:auth-delegator")
 
+    def test_the_collector_finds_the_agents_on_nodes(self):
+        for overlay in OVERLAYS:
+            (agents,) = objects(overlay, "DaemonSet")
+            templates = {name: template for name, template, _ in pods(overlay)}
+            pod = templates["infralogs-collector"]["spec"]
+            (config,) = [text for one in objects(overlay, "ConfigMap") for key, text in one["data"].items()
+                         if key == ("collector.yaml" if overlay == "vault" else "infralogs.yaml")]
+            nodes = yaml.safe_load(config)["inventories"]["nodes"]
+            # Its selector chooses the agents' pods, in their namespace, on their port.
+            self.assertEqual(nodes["plugin"], "kubernetes")
+            self.assertEqual(nodes["namespace"], agents["metadata"]["namespace"])
+            chosen = dict(pair.split("=") for pair in nodes["selector"].split(","))
+            self.assertLessEqual(chosen.items(), agents["spec"]["template"]["metadata"]["labels"].items())
+            (port,) = agents["spec"]["template"]["spec"]["containers"][0]["ports"]
+            self.assertEqual(port["containerPort"], nodes.get("port", 7070))
+            # It may ask for these pods and nothing else; what it asks with is mounted where it looks.
+            (role,), (binding,) = objects(overlay, "Role"), objects(overlay, "RoleBinding")
+            self.assertEqual({role["metadata"]["namespace"], binding["metadata"]["namespace"]}, {nodes["namespace"]})
+            self.assertEqual(binding["subjects"][0]["name"], pod["serviceAccountName"])
+            (mount,) = [mount for mount in pod["containers"][0]["volumeMounts"] if mount["mountPath"] == nodes["account"]]
+            (volume,) = [volume["projected"] for volume in pod["volumes"] if volume["name"] == mount["name"]]
+            files = {source["serviceAccountToken"]["path"] for source in volume["sources"] if "serviceAccountToken" in source}
+            files |= {item["path"] for source in volume["sources"] for item in source.get("configMap", {}).get("items", [])}
+            self.assertEqual(files, {"token", "ca.crt"})
+            for name, template in templates.items():
+                api = [source for volume in template["spec"]["volumes"] for source in volume.get("projected", {}).get("sources", [])
+                       if "serviceAccountToken" in source and "audience" not in source["serviceAccountToken"]]
+                self.assertEqual(len(api), 1 if name == "infralogs-collector" else 0, f"{name}: a token for the API server")
+            # The way to the API server and to the agents is open, and the agents let it in.
+            (policy,) = [o for o in objects(overlay, "NetworkPolicy") if o["metadata"]["name"] == "collector"]
+            ways = [(rule["to"], port["port"]) for rule in policy["spec"]["egress"] for port in rule["ports"]]
+            self.assertIn(([{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": nodes["namespace"]}}}], 7070), ways)
+            self.assertLessEqual({443, 6443}, {port for _, port in ways})
+            (script,) = [one["data"]["schedules.nodes.rhai"] for one in objects(overlay, "ConfigMap") if one["metadata"]["name"] == "infralogs-scripts"]
+            self.assertIn('inventory("nodes")', script)
+
     def test_probes_budgets_and_spread(self):
         for name, template, _ in pods("production"):
             (container,) = template["spec"]["containers"]
@@ -161,6 +202,7 @@ class Kubernetes(unittest.TestCase):
         scripts = common.REPOSITORY / "scripts"
         expected = {str(path.relative_to(scripts)).replace("/", "."): path.read_text()
                     for path in scripts.rglob("*.rhai") if "cases" not in path.parts}
+        expected["schedules.nodes.rhai"] = (common.REPOSITORY / "deploy/kubernetes/scripts/nodes.rhai").read_text()
         for overlay in OVERLAYS:
             (found,) = [o for o in objects(overlay, "ConfigMap") if o["metadata"]["name"] == "infralogs-scripts"]
             self.assertEqual(found["data"], expected, "list it in scripts/kustomization.yaml")
