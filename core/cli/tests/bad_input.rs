@@ -86,6 +86,34 @@ fn what_is_wrong_at_the_start_is_one_sentence_with_the_fix() {
     }
 }
 
+#[test]
+fn a_database_of_another_authority_is_refused_with_the_fix() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    copy_scripts(here);
+    let script = "
+        for ca in ours theirs; do
+          openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=$ca -keyout $ca-key.pem -out $ca.pem \
+            -addext basicConstraints=critical,CA:TRUE
+        done
+        openssl req -newkey rsa:2048 -nodes -subj /CN=db -keyout db-key.pem -out db.csr
+        printf 'subjectAltName=IP:127.0.0.1' > names
+        openssl x509 -req -in db.csr -CA theirs.pem -CAkey theirs-key.pem -CAcreateserial -days 2 -extfile names -out db.pem";
+    let made = Command::new("sh").args(["-e", "-c", script]).current_dir(here).output().expect("openssl");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let file = |name: &str| here.join(name).display().to_string();
+    let (certificate, key) = (format!("--ssl-cert={}", file("db.pem")), format!("--ssl-key={}", file("db-key.pem")));
+    let database = Server::start(&[&certificate, &key]);
+    let url = database.url(&database.database());
+    let with = |ca: &str| json!({ "scripts": "scripts", "store": { "url": url, "ca_file": ca }, "inventories": { "fleet": [] } });
+    configured(here, &with("ours.pem"));
+    for command in [&["migrate"][..], &["collect", "--once"]] {
+        refused(&run(command, here), 1, &["certificate is refused", "UnknownIssuer", "into ca_file"]);
+    }
+    configured(here, &with("theirs.pem"));
+    assert!(run(&["migrate"], here).status.success(), "it was the authority and nothing else");
+}
+
 /// `infralogs` in a mount namespace of its own, its folder `data` a file system of its own.
 fn confined(here: &Path, options: &str, args: &[&str]) -> Program {
     fs::create_dir_all(here.join("data")).expect("a folder");
@@ -146,7 +174,7 @@ fn a_full_disk_stops_storing_says_so_and_loses_nothing() {
     };
     inside(&["mount", "-o", "remount,size=200m", data.to_str().expect("UTF-8")]);
     let ask_it = "import sqlite3,sys\nprint(sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchone()[0])";
-    let (file, sql) = (data.join("infralogs.db"), "SELECT count(*) FROM logs WHERE identifier != 'infralogs-disk'");
+    let (file, sql) = (data.join("infralogs.db"), "SELECT count(*) FROM logs WHERE identifier NOT LIKE 'infralogs-%'");
     let count = || inside(&["python3", "-c", ask_it, file.to_str().expect("UTF-8"), sql]);
     wait_for("every entry", || (count().trim() == ENTRIES.to_string()).then_some(()));
     wait_for("good health", || (health()["status"] == "ok").then_some(()));

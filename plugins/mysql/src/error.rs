@@ -18,6 +18,8 @@ const ROW: [u16; 20] = [
 ];
 /// `LOAD DATA LOCAL` is switched off.
 const NO_LOCAL: [u16; 3] = [1148, 3948, 4166];
+/// How TLS begins to say that a certificate is not vouched for.
+const WRONG_CERTIFICATE: &str = "invalid peer certificate";
 /// The disk or the table space is full.
 const FULL: [u16; 3] = [1021, 1030, 1114];
 
@@ -26,10 +28,17 @@ pub(crate) fn failed(doing: &str) -> impl Fn(Driver) -> Error + '_ {
     move |error| {
         let (kind, help) = class(&error);
         let what = match kind {
+            _ if is_wrong_certificate(&error) => format!("{doing} failed: the database's certificate is refused"),
             Kind::Unavailable if code(&error).is_none() => format!("{doing} failed: the database can't be reached"),
             _ => format!("{doing} failed"),
         };
-        Error::new(kind, what).because(Words(error.to_string())).help(help)
+        let words = error.to_string();
+        // The driver wraps what TLS says into two errors of its own.
+        let words = match words.find(WRONG_CERTIFICATE).filter(|_| is_wrong_certificate(&error)) {
+            Some(at) => words[at..].trim_end_matches(['}', '\'', ' ']).to_owned(),
+            None => words,
+        };
+        Error::new(kind, what).because(Words(words)).help(help)
     }
 }
 
@@ -43,6 +52,10 @@ fn class(error: &Driver) -> (Kind, &'static str) {
             Driver::DriverError(DriverError::CouldNotConnect(_) | DriverError::ConnectTimeout) => {
                 (Kind::Unavailable, "check that the database runs, its address and the way there; it is tried again")
             }
+            _ if is_wrong_certificate(error) => (
+                Kind::Unavailable,
+                "put the authority that signed the server's certificate into ca_file, and connect by a name that stands in it",
+            ),
             Driver::TlsError(_) => (Kind::Unavailable, "check the server's certificate against ca_file"),
             Driver::FromValueError(_) | Driver::FromRowError(_) => (Kind::Corrupt, "a stored value has another type"),
             _ => (Kind::Unavailable, "it is tried again"),
@@ -63,6 +76,11 @@ fn class(error: &Driver) -> (Kind, &'static str) {
         _ if ROW.contains(&code) => (Kind::Poison, "the row's values don't fit the table"),
         _ => (Kind::Failed, "the server's words tell more"),
     }
+}
+
+/// Whether the server's certificate is not one that `ca_file` vouches for: the driver tells it only in words.
+fn is_wrong_certificate(error: &Driver) -> bool {
+    code(error).is_none() && error.to_string().contains(WRONG_CERTIFICATE)
 }
 
 /// The server's error code, if it was the server who said it.

@@ -51,6 +51,8 @@ fn the_server_is_checked_and_a_plain_one_refused() {
     assert_eq!(plain.migrate().expect_err("the server wants TLS").kind, Kind::Denied);
     let error = store(&url, &folder, "other.pem").migrate().expect_err("another authority");
     assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+    let said = error.to_string();
+    assert!(said.contains("certificate is refused") && said.contains("into ca_file"), "what it is and the fix: {said}");
     let unencrypted = Server::start(&["--skip-ssl"]);
     let error = store(&unencrypted.url("mysql"), &folder, "ca.pem").migrate().expect_err("no TLS");
     assert!(error.to_string().contains("ca_file asks for TLS"), "{error:?}");
