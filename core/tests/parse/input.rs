@@ -55,6 +55,20 @@ fn every_form_of_a_journal_gives_the_same_entries() {
 }
 
 #[test]
+fn lines_of_a_program_that_begin_with_a_time_are_no_syslog() {
+    for (text, wanted) in [
+        ("2026-11-27T10:00:00Z INFO worker-3 job 81 took 120 ms\n", Format::Text),
+        ("2026-11-27T10:00:00Z WARN worker-3: job 81 took 120 ms\n", Format::Text),
+        ("Nov 27 10:00:00 web-1 sshd[7]: Failed password for root\n", Format::Syslog),
+        ("2026-11-27T10:00:00.5+01:00 web-1 kernel: sda1 is failing\n", Format::Syslog),
+        ("Nov 27 10:00:00 web-1 last message repeated\nNov 27 10:00:01 web-1 cron[7]: done\n", Format::Syslog),
+        ("<34>1 2026-11-27T10:00:00Z web-1 su 7 ID47 - failed\n", Format::Syslog),
+    ] {
+        assert_eq!(read(text.as_bytes(), None, &[]).0, wanted, "{text}");
+    }
+}
+
+#[test]
 fn text_lines_are_messages_and_given_fields_win() {
     let (format, all, _) = read(b"one\r\n{\"app\": 1}", None, &[("identifier", "sshd")]);
     assert_eq!(format, Format::Text);
