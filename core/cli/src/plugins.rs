@@ -1,4 +1,4 @@
-//! The one list of plugins: removing one is its folder and two lines, here and in Cargo.toml.
+//! The one list of plugins: removing one is its folder and three lines, here and in two Cargo.toml.
 
 use infralogs_core::plugin::Plugin;
 
