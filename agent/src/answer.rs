@@ -171,7 +171,9 @@ fn resumed(mut ask: Ask, request: &Request<State>, form: Form) -> Result<Ask> {
 pub(crate) async fn read_from(state: &State, source: &mut dyn Source, ask: &Ask) -> Result<(Batch, usize)> {
     let mut batch = state.seen.note(source.read(ask).await)?;
     let read = batch.entries.len();
-    rules::apply(&(state.rules)(), &mut batch, Time::now());
+    if let Some(scripts) = &state.scripts {
+        rules::apply(&scripts.current(), &mut batch, Time::now());
+    }
     state.served.entries.fetch_add(batch.entries.len() as u64, Ordering::Relaxed);
     state.served.dropped.fetch_add(batch.dropped, Ordering::Relaxed);
     state.served.unreadable.fetch_add(batch.unreadable, Ordering::Relaxed);

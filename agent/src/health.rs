@@ -1,6 +1,7 @@
 //! What `/health` and `/metrics` say: from what is known already.
 
-use crate::{Files, Served, seen::Seen};
+use crate::{Files, Served, script::in_one_line, seen::Seen};
+use infralogs_core::script::Scripts;
 use infralogs_http::ops::{Health, Ops, Page, Status};
 use std::{
     path::PathBuf,
@@ -15,24 +16,36 @@ pub(crate) struct AgentOps {
     pub(crate) served: Arc<Served>,
     pub(crate) seen: Arc<Seen>,
     pub(crate) files: Files,
+    pub(crate) scripts: Option<Arc<Scripts>>,
 }
 
 impl Ops for AgentOps {
     fn health(&self) -> Health {
         let health = self.seen.health(format!("{} answers served", self.served.answers.load(Ordering::Relaxed)));
+        let health = match &self.scripts {
+            Some(scripts) => health.with("scripts", scripts.current().hash.as_str()),
+            None => health,
+        };
         if health.status != Status::Ok {
             return health;
         }
+        if let Some(rejected) = self.scripts.as_ref().and_then(|scripts| scripts.rejected()) {
+            let what = format!("a newer version of the scripts was refused: {}", in_one_line(&rejected));
+            let health = Health { status: Status::Degraded, what, ..health };
+            return health.next("mend the script; the last good version goes on");
+        }
         let noted = (self.files)();
         if let Some(files) = named(&noted.unreadable) {
-            return Health::new(Status::Degraded, format!("nothing can be read of {files}; its entries are counted"))
+            let what = format!("nothing can be read of {files}; its entries are counted");
+            return (Health { status: Status::Degraded, what, ..health })
                 .next("look at it with `journalctl --verify --file=…`, and move it away if it is of no use");
         }
         match named(&noted.through_journalctl) {
-            Some(files) => Health::new(
-                Status::Degraded,
-                format!("a newer systemd wrote {files}, in a form unknown here: read through journalctl"),
-            )
+            Some(files) => Health {
+                status: Status::Degraded,
+                what: format!("a newer systemd wrote {files}, in a form unknown here: read through journalctl"),
+                ..health
+            }
             .next("update infralogs: its own reader costs a fraction"),
             None => health,
         }
@@ -54,6 +67,10 @@ impl Ops for AgentOps {
             ("infralogs_agent_lost_total", "Entries removed before readers came to them", &self.served.lost),
         ] {
             page.counter(name, help, &[], read(counter));
+        }
+        if let Some(scripts) = &self.scripts {
+            let rejected = f64::from(u8::from(scripts.rejected().is_some()));
+            page.gauge("infralogs_scripts_rejected", "1 while an edit of the scripts is refused", &[], rejected);
         }
         let noted = (self.files)();
         for (how, files) in [

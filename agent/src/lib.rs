@@ -13,18 +13,20 @@ mod out;
 mod pool;
 mod report;
 mod rules;
+mod script;
 mod seen;
 mod units;
 
 use health::AgentOps;
 use infralogs_core::{
     Result,
-    definitions::Definitions,
     plugin::{Ask, Source},
+    script::Scripts,
 };
 use infralogs_http::{Tokens, ops, token::Guard};
 use infralogs_journal::Noted;
 use pool::Pool;
+use script::Generation;
 use seen::Seen;
 use std::{
     collections::BTreeMap,
@@ -40,14 +42,13 @@ const LOGS: &str = "/logs";
 const DISK: &str = "/reports/disk";
 /// Where failed units are.
 const UNITS: &str = "/reports/failed_units";
+/// Which scripts are in force.
+const SCRIPTS: &str = "/reports/scripts";
 /// How often the journal is tried, so that `/health` knows: also when nobody asks.
 const TRY_EVERY: Duration = Duration::from_secs(20);
 
 /// Opens a source for one reader; several may read at once.
 pub type Open = Arc<dyn Fn() -> Result<Box<dyn Source>> + Send + Sync>;
-/// Gives the current generation of the scripts, whose rules apply.
-pub type Current = Arc<dyn Fn() -> Arc<Definitions> + Send + Sync>;
-
 /// Tells what a person should know of the journal's files. Asked often: must not wait.
 pub type Files = Arc<dyn Fn() -> Noted + Send + Sync>;
 
@@ -55,14 +56,14 @@ pub type Files = Arc<dyn Fn() -> Noted + Send + Sync>;
 pub struct Agent {
     streams: BTreeMap<&'static str, Open>,
     tokens: Tokens,
-    rules: Current,
+    scripts: Option<Arc<Scripts>>,
     files: Files,
 }
 
 #[derive(Clone)]
 pub(crate) struct State {
     streams: Arc<BTreeMap<&'static str, Pool>>,
-    rules: Current,
+    scripts: Option<Arc<Scripts>>,
     served: Arc<Served>,
     seen: Arc<Seen>,
 }
@@ -93,7 +94,7 @@ impl Agent {
         Self {
             streams: BTreeMap::from([(LOGS, logs), (UNITS, Arc::new(move || Ok(Box::new(units.clone()))))]),
             tokens,
-            rules: Arc::new(Arc::default),
+            scripts: None,
             files: Arc::new(Noted::default),
         }
     }
@@ -105,10 +106,11 @@ impl Agent {
         self
     }
 
-    /// Applies the rules of these scripts, whatever they are at each request.
+    /// Applies the rules of these scripts, whatever they are at each request, and says at `/health` and
+    /// `/reports/scripts` which are in force.
     #[must_use]
-    pub fn rules(self, rules: Current) -> Self {
-        Self { rules, ..self }
+    pub fn scripts(self, scripts: Arc<Scripts>) -> Self {
+        Self { scripts: Some(scripts), ..self }
     }
 
     /// Says at `/health` and `/metrics` what is noted of the journal's files.
@@ -118,12 +120,19 @@ impl Agent {
     }
 
     /// The routes, to be served by [`infralogs_http::serve`]. To be called on tokio.
-    pub fn app(self) -> tide::Server<impl Clone + Send + Sync + 'static> {
+    pub fn app(mut self) -> tide::Server<impl Clone + Send + Sync + 'static> {
+        let generation = Generation::new(self.streams[LOGS].clone(), self.scripts.clone());
+        self.streams.insert(SCRIPTS, Arc::new(move || Ok(Box::new(generation.clone()))));
         let served = Arc::new(Served::default());
         let paths: Vec<&'static str> = self.streams.keys().copied().collect();
         let streams = self.streams.into_iter().map(|(path, open)| (path, Pool::new(open))).collect();
         let seen = Arc::new(Seen::default());
-        let state = State { streams: Arc::new(streams), rules: self.rules, served: served.clone(), seen: seen.clone() };
+        let state = State {
+            streams: Arc::new(streams),
+            served: served.clone(),
+            seen: seen.clone(),
+            scripts: self.scripts.clone(),
+        };
         tokio::spawn(try_now_and_then(Arc::downgrade(&seen), state.logs().clone()));
         let mut app = tide::with_state(state);
         app.with(Guard::new(self.tokens).except(ops::PATHS));
@@ -132,7 +141,7 @@ impl Agent {
             app.at(path).get(move |request: Request<State>| answer::stream(request, path));
         }
         app.at("/entries").get(entries::entries);
-        ops::mount(&mut app, Arc::new(AgentOps { served, seen, files: self.files }));
+        ops::mount(&mut app, Arc::new(AgentOps { served, seen, files: self.files, scripts: self.scripts }));
         app
     }
 }

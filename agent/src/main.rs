@@ -111,8 +111,7 @@ async fn run(typed: Typed) -> Result<()> {
         .files(Arc::new(move || files.noted()))
         .disk(Arc::new(move || Ok(Box::new(disk.clone()))));
     if !typed.scripts.is_empty() {
-        let scripts = scripts(&typed.scripts)?;
-        agent = agent.rules(Arc::new(move || scripts.current()));
+        agent = agent.scripts(scripts(&typed.scripts)?);
     }
     let tls = match (&typed.tls_cert, &typed.tls_key) {
         (Some(certificate), Some(key)) => Some(Tls::from_files(certificate, key, typed.client_ca.as_deref())?),

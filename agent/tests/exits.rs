@@ -13,7 +13,7 @@ const EXPORT: &str = "accept: application/vnd.fdo.journal";
 fn start(journal: &Path, scripts: Option<Arc<Scripts>>) -> Running {
     let agent = common::of(parts::open(journal));
     common::start(match scripts {
-        Some(scripts) => agent.rules(Arc::new(move || scripts.current())),
+        Some(scripts) => agent.scripts(scripts),
         None => agent,
     })
 }

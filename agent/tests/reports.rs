@@ -9,6 +9,7 @@ use infralogs_agent::disk::Disk;
 use infralogs_core::{
     entry::Batch,
     plugin::{Ask, Source},
+    script::{Reload, Scripts},
 };
 use std::{
     path::Path,
@@ -112,6 +113,44 @@ fn units_are_failed_until_the_journal_says_otherwise() {
     let third = read(second.next);
     assert_eq!((third.entries.len(), third.next, third.more), (0, second.next, false));
     assert_eq!(agent.ask("/reports/failed_units", "wrong").0, "401");
+}
+
+#[test]
+fn scripts_in_force_are_told_with_an_edit_that_was_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("system.journal");
+    let says = [(STARTED, "_PID=1\nUNIT=a.service"), (STARTED, "_PID=1\nUNIT=b.service")];
+    Systemd { file: &file, boot: 1, seconds: 10 }.says(&says);
+    let rules = folder.path().join("rules.rhai");
+    let good = "rule(\"hide\").redact(message, `s3cr3t`, \"***\");\n";
+    std::fs::write(&rules, good).unwrap();
+    let scripts = Scripts::open(std::slice::from_ref(&rules)).unwrap();
+    let agent = common::start(common::of(parts::open(&file)).scripts(scripts.clone()));
+    let read = |after| agent.batch("/reports/scripts", after, 100);
+    let health = || String::from_utf8(agent.ask("/health", "").1).unwrap();
+
+    let first = read(None);
+    let fine = format!("agent=0.1.0 scripts={} rules=1", scripts.current().hash);
+    assert_eq!(parts::messages(std::slice::from_ref(&first)), [fine.as_str()]);
+    let entry = first.entries.get(0);
+    assert_eq!(entry.field("SYSLOG_IDENTIFIER"), Some(&b"infralogs-scripts"[..]));
+    assert_eq!((entry.field("_HOSTNAME"), first.machine), (Some(&b"web-1"[..]), agent.batch("/logs", None, 1).machine));
+    assert!(health().contains(&*scripts.current().hash) && health().contains("\"ok\""), "{}", health());
+
+    std::fs::write(&rules, good.replace("redact", "redcat")).unwrap();
+    assert_eq!(scripts.reload(), Reload::Rejected);
+    let second = read(first.next);
+    let [refused] = &*parts::messages(std::slice::from_ref(&second)) else { panic!("one entry a report") };
+    assert!(refused.starts_with(&fine) && refused.contains("redcat") && refused.contains("rules.rhai:1:"), "{refused}");
+    assert!(health().contains("degraded") && health().contains("redcat"), "{}", health());
+
+    std::fs::write(&rules, good).unwrap();
+    assert_ne!(scripts.reload(), Reload::Rejected);
+    assert_eq!(parts::messages(&[read(second.next)]), [fine]);
+    assert!(health().contains("\"ok\""), "{}", health());
+
+    let without = common::start(common::of(parts::open(&file)));
+    assert_eq!(parts::messages(&[without.batch("/reports/scripts", None, 1)]), ["agent=0.1.0 rules=0"]);
 }
 
 #[tokio::test]

@@ -10,7 +10,6 @@ use common::{LONG, Running};
 use infralogs_core::{entry::Batch, script::Scripts};
 use std::{
     path::Path,
-    sync::Arc,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -41,7 +40,7 @@ fn start(folder: &Path, rules: &str) -> Running {
         Scripts::open(&[folder.join("scripts")]).unwrap_or_else(|rejected| panic!("{}", rejected.draw(false)));
     scripts.watch();
     let agent = common::of(parts::open(&folder.join("source.journal")));
-    common::start(agent.rules(Arc::new(move || scripts.current())))
+    common::start(agent.scripts(scripts))
 }
 
 #[test]

@@ -201,6 +201,22 @@ pub enum Answer {
 }
 
 impl Dashboard {
+    /// Whether a panel asks for rows of this table.
+    pub fn asks(&self, table: &str) -> bool {
+        self.rows.iter().flatten().any(|panel| panel.query.as_ref().is_some_and(|query| *query.table == *table))
+    }
+
+    /// The table of this dashboard with the rows behind a panel's numbers, counted in reading order: it shows the same
+    /// table, under the same condition if there is such a one.
+    pub fn behind(&self, panel: &Panel) -> Option<usize> {
+        let query = panel.query.as_ref().filter(|_| panel.kind != PanelKind::Table)?;
+        let shown = self.rows.iter().flatten().enumerate().filter(|(_, other)| other.kind == PanelKind::Table);
+        let of_same = shown.filter_map(|(at, other)| Some((at, other.query.as_ref()?)));
+        let found: Vec<_> = of_same.filter(|(_, other)| other.table == query.table).collect();
+        let (at, _) = found.iter().find(|(_, other)| other.filter == query.filter).or(found.first())?;
+        Some(*at)
+    }
+
     /// The column that a tap on this panel chooses a value of: what its bars or shares are told apart by, if the
     /// dashboard offers it as a pick or another panel follows this one.
     pub fn taps<'a>(&self, panel: &'a Panel) -> Option<&'a Arc<str>> {

@@ -162,16 +162,31 @@ pub struct Process {
     pub scripts: String,
     /// The edit it refused, if one stands.
     pub rejected: Option<String>,
-    /// Where its credentials come from.
-    pub credentials: Option<String>,
-    /// How long ago they were issued, in microseconds.
-    pub age_us: Option<i64>,
-    /// How long they last, in microseconds.
-    pub left_us: Option<i64>,
-    /// What is wrong with them.
-    pub problem: Option<String>,
+    /// The credentials it holds.
+    pub credentials: Vec<Credential>,
     /// What the store takes, in bytes; by how much that grew in a day; what it comes to in 30 days.
     pub bytes: [Option<i64>; 3],
+}
+
+/// One of the credentials of a process. Nothing secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Credential {
+    /// Where it comes from.
+    pub path: String,
+    /// How long ago it was issued, in microseconds.
+    pub age_us: Option<i64>,
+    /// How long it lasts, in microseconds.
+    pub left_us: Option<i64>,
+    /// What is wrong with it.
+    pub problem: Option<String>,
+}
+
+impl Process {
+    /// Its credentials, one for each row it is told in: of a process without any, one row without one.
+    pub fn told(&self) -> impl Iterator<Item = Option<&Credential>> {
+        let none = self.credentials.is_empty().then_some(None);
+        self.credentials.iter().map(Some).chain(none)
+    }
 }
 
 /// What became of a commit.
@@ -233,7 +248,7 @@ pub trait Store: Send + Sync {
     fn mark(&self, _mark: &Moment) -> Result<()> {
         Err(Error::invalid(format!("{} keeps no marks", self.name())))
     }
-    /// Writes how a process of ours does, a row of `processes`.
+    /// Writes how a process of ours does: a row of `processes` for each of its credentials, and one if it has none.
     fn present(&self, _process: &Process) -> Result<()> {
         Ok(())
     }

@@ -116,7 +116,7 @@ pub static DEPLOYS: LazyLock<Arc<TableDef>> = LazyLock::new(|| {
     )
 });
 
-/// One row a minute and process of ours: what it runs and how it does. `growth_bytes` is a day's, `forecast_bytes` what
+/// One row a minute, process of ours and credential of it (one if it has none): what it runs and how it does. `growth_bytes` is a day's, `forecast_bytes` what
 /// the store takes in 30 days if that goes on.
 pub static PROCESSES: LazyLock<Arc<TableDef>> = LazyLock::new(|| {
     table(

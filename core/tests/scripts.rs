@@ -19,7 +19,10 @@ fn shipped() -> PathBuf {
 fn shipped_scripts_load() {
     let definitions = load(&[shipped()]).unwrap_or_else(|rejected| panic!("{rejected}"));
     let names: Vec<_> = definitions.parsers.iter().map(|parser| &*parser.spec.name).collect();
-    assert_eq!(names, ["critical_logs", "failed_services", "failed_ssh", "failed_units", "nginx_access", "storage"]);
+    assert_eq!(
+        names,
+        ["agent_scripts", "critical_logs", "failed_services", "failed_ssh", "failed_units", "nginx_access", "storage"]
+    );
     let fleet = definitions.dashboard("fleet").expect("the fleet dashboard");
     assert_eq!(fleet.rows.iter().map(Vec::len).collect::<Vec<_>>(), [4, 2, 3, 1, 2, 1]);
     assert_eq!(definitions.schedules.len(), 1);

@@ -44,6 +44,7 @@ async function load({ fresh = false } = {}) {
     if (request !== loading) return;
     dress();
     banner(main, whole.problem);
+    unlisted(whole.unlisted);
     if (!globalThis.Bokeh) withoutCharts();
     live.follow((revision) => `${base}/events?${url.question(view, { after: revision })}`, whole.revision);
     main.setAttribute("aria-busy", "false");
@@ -169,6 +170,12 @@ function withoutCharts() {
   main.querySelector(":scope > .hint")?.remove();
   main.prepend(el("p", { class: "hint" }, `This program was built without BokehJS ${facts.version}, so panels are tables. Run `, el("code", {}, "npm ci"), " in dashboards/ and build again."));
   for (const panel of shown.page.rows.flat()) if (panel.kind !== "text") table(grid.cardOf(panel.index), page.rows(panel.index, "json"));
+}
+
+/** This dashboard service can't write its own row where the page shows those of all processes. */
+function unlisted(so) {
+  main.querySelector(":scope > .unlisted")?.remove();
+  if (so) main.prepend(el("p", { class: "hint unlisted" }, "The dashboard service that shows this page writes no row of its own, so it is not among the processes below: how it does stands at ", el("a", { href: "/health" }, "/health"), "."));
 }
 
 function nextTheme() {

@@ -69,9 +69,23 @@ export class Grid {
 
   card(panel) {
     const title = `panel-${panel.index}`;
-    return el("section", { class: "card", "data-kind": panel.kind, "data-index": panel.index, "aria-labelledby": title },
-      el("header", {}, el("h2", { id: title, title: panel.title }, panel.title), el("div", { class: "acts" }, this.acts(panel)), el("span", { class: "badge hidden" })),
+    return el("section", { class: "card", "data-kind": panel.kind, "data-index": panel.index, "data-behind": panel.behind, "aria-labelledby": title, onclick: (event) => this.lead(event) },
+      el("header", {}, el("h2", { id: title, title: panel.title }, heading(panel)), el("div", { class: "acts" }, this.acts(panel)), el("span", { class: "badge hidden" })),
       el("div", { class: "root", "data-root": panel.root }));
+  }
+
+  /** From a number to the rows behind it, which stand in a table below. */
+  lead(event) {
+    const { behind, kind } = event.currentTarget.dataset;
+    const asked = event.target.closest("h2 a") ?? (kind === "stat" && !event.target.closest("button, .plain-table"));
+    if (behind === undefined || !asked) return;
+    event.preventDefault();
+    const table = this.cardOf(behind);
+    table.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth", block: "center" });
+    table.classList.add("led");
+    setTimeout(() => table.classList.remove("led"), 2000);
+    table.tabIndex = -1;
+    table.focus({ preventScroll: true });
   }
 
   /** Brings an open page to the next revision; false if only drawing anew can. */
@@ -98,8 +112,11 @@ export class Grid {
       this.sheet.children[at].style.setProperty("--columns", row.map((panel) => `minmax(0,${panel.wide}fr)`).join(" "));
     });
     for (const panel of page.rows.flat()) {
-      const heading = this.cardOf(panel.index).querySelector("h2");
-      heading.textContent = heading.title = panel.title;
+      const card = this.cardOf(panel.index), title = card.querySelector("h2");
+      title.title = panel.title;
+      title.replaceChildren(heading(panel));
+      delete card.dataset.behind;
+      if (panel.behind !== null) card.dataset.behind = panel.behind;
     }
     this.page = page;
     this.trouble(page);
@@ -118,6 +135,11 @@ export class Grid {
   cardOf(index) {
     return this.sheet.querySelector(`.card[data-index="${index}"]`);
   }
+}
+
+/** A panel's title; where its rows stand in a table below, a link to them. */
+function heading({ title, behind }) {
+  return behind === null ? title : el("a", { href: `#panel-${behind}`, title: `${title}: show the rows` }, title);
 }
 
 async function embed(json, sheet) {

@@ -55,7 +55,15 @@ fn app(scripts: &Path) -> tide::Server<()> {
     let Build::Renderer(build) = infralogs_bokeh::PLUGIN.build else { panic!("the plugin `bokeh` is a renderer") };
     let renderer = build(&Settings::default()).expect("a renderer");
     let layouts = Layouts::follow(&scripts);
-    Dashboards { layouts, store: Arc::new(Preview), renderer, access: Access::open(), credentials: Vec::new() }.app()
+    Dashboards {
+        layouts,
+        store: Arc::new(Preview),
+        renderer,
+        access: Access::open(),
+        credentials: Vec::new(),
+        unlisted: Arc::default(),
+    }
+    .app()
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -27,6 +27,7 @@ async fn main() -> Result<()> {
         renderer: build(&Settings::default())?,
         access: Access::open(),
         credentials: Vec::new(),
+        unlisted: Arc::default(),
     }
     .app();
     let listener = infralogs_http::bind(&address).await?;

@@ -56,6 +56,7 @@ fn panel(
         "trouble": trouble,
         "rows": match answer { Some(Answer::Rows(rows)) => rows.len(), _ => 0 },
         "follows": panel.follows,
+        "behind": dashboard.behind(panel),
         "taps": dashboard.taps(panel).map(|column| &**column),
     })
 }

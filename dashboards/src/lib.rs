@@ -31,7 +31,7 @@ use infralogs_core::{
     view::Answers,
 };
 use infralogs_http::ops::Ops;
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 use tokio::sync::watch;
 
 /// What the scripts say now: the generation in force, and what is wrong with a newer one that was refused.
@@ -79,6 +79,8 @@ pub struct Dashboards {
     pub access: Access,
     /// The credentials the store is kept supplied with.
     pub credentials: Vec<Watch>,
+    /// Set while this process can't write its row of `processes`: a page over that table says so.
+    pub unlisted: Arc<AtomicBool>,
 }
 
 /// What every route sees.
@@ -88,6 +90,7 @@ struct State {
     answers: Arc<Answers>,
     hub: Arc<Hub>,
     access: Access,
+    unlisted: Arc<AtomicBool>,
 }
 
 impl Dashboards {
@@ -102,7 +105,7 @@ impl Dashboards {
     pub fn parts(self) -> (tide::Server<()>, Arc<dyn Ops>) {
         let answers = Arc::new(Answers::new(self.store));
         let hub = Arc::new(Hub::new(self.layouts.clone(), answers.clone(), self.renderer));
-        let state = State { layouts: self.layouts, answers, hub, access: self.access };
+        let state = State { layouts: self.layouts, answers, hub, access: self.access, unlisted: self.unlisted };
         let (layouts, hub, credentials) = (state.layouts.clone(), state.hub.clone(), self.credentials);
         let ops = health::Looking { layouts, hub, credentials };
         let mut outer = tide::new();

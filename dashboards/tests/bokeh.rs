@@ -115,7 +115,7 @@ async fn serve(access: Access) -> Served {
     let renderer = build(&Settings::default()).expect("a renderer");
     let (scripts, layouts) = watch::channel(layout::generation("one", layout::dashboards()));
     let store = Arc::new(Preview);
-    let app = Dashboards { layouts, store, renderer, access, credentials: Vec::new() }.app();
+    let app = Dashboards { layouts, store, renderer, access, credentials: Vec::new(), unlisted: Arc::default() }.app();
     let listener = infralogs_http::bind("127.0.0.1:0").await.expect("a port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
     let (stop, stopped) = watch::channel(false);

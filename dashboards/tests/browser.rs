@@ -45,7 +45,15 @@ async fn a_person_uses_the_page() -> Result<()> {
     std::fs::write(&file, rendered(&scripts.borrow(), &*renderer).await?).expect("a written page");
 
     let store = Arc::new(Through(Hostile));
-    let app = Dashboards { layouts, store, renderer, access: Access::open(), credentials: Vec::new() }.app();
+    let app = Dashboards {
+        layouts,
+        store,
+        renderer,
+        access: Access::open(),
+        credentials: Vec::new(),
+        unlisted: Arc::default(),
+    }
+    .app();
     let listener = infralogs_http::bind("127.0.0.1:0").await?;
     let address = format!("http://{}", listener.local_addr().expect("an address"));
     let (stop, stopped) = watch::channel(false);

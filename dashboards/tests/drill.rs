@@ -43,7 +43,15 @@ async fn only_what_follows_is_narrowed() {
     let store = Arc::new(Through(Noting::default()));
     let (_scripts, layouts) = watch::channel(layout::generation("one", vec![dashboard]));
     let (access, renderer) = (Access::open(), Arc::new(Plain));
-    let app = Dashboards { layouts, store: store.clone(), renderer, access, credentials: Vec::new() }.app();
+    let app = Dashboards {
+        layouts,
+        store: store.clone(),
+        renderer,
+        access,
+        credentials: Vec::new(),
+        unlisted: Arc::default(),
+    }
+    .app();
 
     let page: serde_json::Value = get(&app, "/d/fleet.json", &[]).await.body_json().await.expect("a page");
     assert_eq!(page["page"]["rows"][0][0]["taps"], "unit");
@@ -101,7 +109,15 @@ async fn statements(table: &str) -> Vec<Vec<Aggregate>> {
     let store = Arc::new(Through(Counting::default()));
     let (_scripts, layouts) = watch::channel(layout::generation("one", vec![dashboard]));
     let (access, renderer) = (Access::open(), Arc::new(Plain));
-    let app = Dashboards { layouts, store: store.clone(), renderer, access, credentials: Vec::new() }.app();
+    let app = Dashboards {
+        layouts,
+        store: store.clone(),
+        renderer,
+        access,
+        credentials: Vec::new(),
+        unlisted: Arc::default(),
+    }
+    .app();
     get(&app, "/d/fleet.json", &[]).await;
     let mut measured: Vec<Vec<Aggregate>> = store.0.0.lock().expect("no panic").iter().map(measures).collect();
     measured.sort_by_key(Vec::len);

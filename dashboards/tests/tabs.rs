@@ -47,6 +47,7 @@ async fn many_tabs_ask_once() {
         renderer: Arc::new(Plain),
         access: Access::open(),
         credentials: Vec::new(),
+        unlisted: Arc::default(),
     }
     .app();
     let mut tabs = JoinSet::new();

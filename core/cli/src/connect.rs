@@ -18,7 +18,7 @@ use infralogs_dashboards::{Access, Dashboards, Layouts};
 use infralogs_http::Limits;
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 use tokio::{net::TcpListener, sync::watch};
 
@@ -103,12 +103,12 @@ pub fn address(listener: &TcpListener) -> String {
     listener.local_addr().map_or_else(|_| "an unknown address".into(), |address| address.to_string())
 }
 
-/// Serves the dashboards until told to stop.
+/// Serves the dashboards until told to stop. With its credentials comes whether this process is in no row of `processes`.
 pub async fn dashboards(
     scripts: Arc<Scripts>,
     store: Arc<dyn Store>,
     access: Access,
-    credentials: Vec<Watch>,
+    (credentials, unlisted): (Vec<Watch>, Arc<AtomicBool>),
     listener: TcpListener,
     stop: watch::Receiver<bool>,
 ) -> Result<()> {
@@ -116,7 +116,7 @@ pub async fn dashboards(
     let (told, layouts) = watch::channel(now(&scripts));
     let mut changes = scripts.changes();
     tokio::spawn(async move { while changes.changed().await.is_ok() && told.send(now(&scripts)).is_ok() {} });
-    let app = Dashboards { layouts, store, renderer: renderer()?, access, credentials }.app();
+    let app = Dashboards { layouts, store, renderer: renderer()?, access, credentials, unlisted }.app();
     infralogs_http::serve(listener, app, Limits::default(), None, stop).await
 }
 

@@ -86,8 +86,7 @@ impl Fleet {
         let listener = infralogs_http::bind("127.0.0.1:0").await?;
         let address = listener.local_addr().map_err(|error| Error::failed("no loopback address").because(error))?;
         let token = Id128(rand::random()).to_string();
-        let current = scripts.clone();
-        let app = agent(Tokens::held(&token)).rules(Arc::new(move || current.current())).app();
+        let app = agent(Tokens::held(&token)).scripts(scripts.clone()).app();
         self.running.spawn(infralogs_http::serve(listener, app, Limits::default(), None, stop));
         self.targets.push(Target {
             name: host.into(),

@@ -3,8 +3,8 @@
 
 use crate::place::{answer, int};
 use infralogs_core::{
-    Result,
-    plugin::{Process, Store},
+    Kind, Result,
+    plugin::{Credential, Process, Store},
     query::{Aggregate, Measure, Query, Shape},
     rotate::Watch,
     script::Scripts,
@@ -12,7 +12,10 @@ use infralogs_core::{
     time::{Time, Window},
 };
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -36,24 +39,31 @@ const REJECTED_MAX: usize = 300;
 pub struct Presence {
     /// `collector`
     pub process: &'static str,
+    /// What is asked how large it is.
     pub store: Arc<dyn Store>,
+    /// Where it is told, if that is another way to the same rows.
+    pub told_to: Option<Arc<dyn Store>>,
     pub scripts: Arc<Scripts>,
     pub credentials: Vec<Watch>,
 }
 
 impl Presence {
-    /// Tells until the process ends. A store that does not take it is told again later, and nobody is bothered.
-    pub fn tell(self) {
+    /// Tells until the process ends; the flag is set while it can't. A store that does not take it is told again later,
+    /// and nobody is bothered.
+    pub fn tell(self) -> Arc<AtomicBool> {
+        let unlisted = Arc::<AtomicBool>::default();
+        let flag = unlisted.clone();
         tokio::spawn(async move {
             let (mut told, mut next) = (Process::default(), Instant::now());
             loop {
                 let own = self.now();
-                if own != (Process { at: own.at, age_us: own.age_us, left_us: own.left_us, ..told.clone() })
-                    || Instant::now() >= next
-                {
+                if lasting(&own) != lasting(&told) || Instant::now() >= next {
                     let written = self.write(own.clone()).await;
                     told = own;
-                    next = Instant::now() + if written.is_ok() { WRITE_EVERY } else { AGAIN_AFTER };
+                    flag.store(written.is_err(), Ordering::Relaxed);
+                    // Who may not write is not let in sooner by asking often.
+                    let soon = written.as_ref().is_err_and(|error| error.kind != Kind::Denied);
+                    next = Instant::now() + if soon { AGAIN_AFTER } else { WRITE_EVERY };
                     if let Err(error) = written {
                         tracing::debug!("how this process does could not be stored: {error}");
                     }
@@ -61,12 +71,10 @@ impl Presence {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         });
+        unlisted
     }
 
     fn now(&self) -> Process {
-        let credentials = self.credentials.first();
-        let standing = credentials.map(Watch::standing);
-        let micros = |span: Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
         Process {
             at: Time::now(),
             host: host(),
@@ -75,10 +83,7 @@ impl Presence {
             version: env!("CARGO_PKG_VERSION").into(),
             scripts: self.scripts.current().hash.to_string(),
             rejected: self.scripts.rejected().map(|rejected| short(&rejected.draw(false))),
-            credentials: credentials.map(|watch| watch.path.to_string()),
-            age_us: standing.as_ref().and_then(|now| now.since).map(|since| micros(since.elapsed())),
-            left_us: standing.as_ref().and_then(|now| now.left()).map(micros),
-            problem: standing.and_then(|now| now.degraded),
+            credentials: self.credentials.iter().map(credential).collect(),
             bytes: [None; 3],
         }
     }
@@ -86,14 +91,33 @@ impl Presence {
     async fn write(&self, own: Process) -> Result<()> {
         let first = first_size(&self.store, own.at).await?;
         let store = self.store.clone();
+        let told_to = self.told_to.clone().unwrap_or_else(|| store.clone());
         let written = tokio::task::spawn_blocking(move || {
             let bytes = store.bytes()?.and_then(|bytes| i64::try_from(bytes).ok());
             let growth = bytes.zip(first).and_then(|(bytes, first)| growth(first, (own.at, bytes)));
             let forecast = bytes.zip(growth).map(|(bytes, growth)| (bytes + growth * FORECAST_DAYS).max(0));
-            store.present(&Process { bytes: [bytes, growth, forecast], ..own })
+            told_to.present(&Process { bytes: [bytes, growth, forecast], ..own })
         });
         written.await.unwrap_or(Ok(()))
     }
+}
+
+/// How one of its credentials stands.
+fn credential(watch: &Watch) -> Credential {
+    let now = watch.standing();
+    let micros = |span: Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+    Credential {
+        path: watch.path.to_string(),
+        age_us: now.since.map(|since| micros(since.elapsed())),
+        left_us: now.left().map(micros),
+        problem: now.degraded,
+    }
+}
+
+/// What does not change from second to second.
+fn lasting(own: &Process) -> Process {
+    let same = |held: &Credential| Credential { age_us: None, left_us: None, ..held.clone() };
+    Process { at: Time(0), credentials: own.credentials.iter().map(same).collect(), ..own.clone() }
 }
 
 /// The store's size a day ago, or as long ago as is known.

@@ -244,7 +244,7 @@ fn settle(chaos: &Chaos, schema: &str, seed: u64) {
     for (host, machine) in HOSTS.iter().zip(&chaos.machines) {
         let journal = journal::keys(&machine.folder);
         assert_eq!(journal.len() as u64, machine.writer.written(), "journalctl reads all of {host}");
-        let of_host = format!("FROM {schema}.logs WHERE host = '{host}' AND identifier <> 'infralogs-disk'");
+        let of_host = format!("FROM {schema}.logs WHERE host = '{host}' AND identifier NOT LIKE 'infralogs-%'");
         let rows = ask(&format!("SELECT seqnum_id, seqnum {of_host}"));
         let key = |line: &str| {
             let (id, seqnum) = line.split_once('\t').expect("two columns");

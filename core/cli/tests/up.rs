@@ -26,7 +26,7 @@ fn start(folder: &Path, listen: &str) -> Program {
 }
 
 fn stored(folder: &Path) -> u64 {
-    let count = sqlite(folder, "SELECT count(*) FROM logs WHERE identifier != 'infralogs-disk'");
+    let count = sqlite(folder, "SELECT count(*) FROM logs WHERE identifier NOT LIKE 'infralogs-%'");
     count.first().and_then(|count| count.parse().ok()).unwrap_or(0)
 }
 

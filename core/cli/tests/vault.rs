@@ -66,6 +66,7 @@ impl World {
             },
             "store": { "url": url, "secret": "database/creds/il-writer" },
             "read": { "url": url, "secret": "database/creds/il-reader" },
+            "report": { "url": url, "secret": "database/creds/il-writer" },
             "listen": world.page,
             "sign_in": {
                 "token_secret": "secret/infralogs/dashboard/sign-in#tokens",
@@ -97,16 +98,19 @@ impl World {
         let said = String::from_utf8_lossy(&done.stdout).into_owned();
         (done, said, began.elapsed())
     }
-    /// The row behind the page of our own health: the path, how old, how long, and nothing wrong.
-    fn collector_told_its_credentials(&self) {
+    /// The rows behind the page of our own health, one for each credential: its path, how old it is, how long it lasts,
+    /// and nothing wrong.
+    fn all_credentials_are_told(&self) {
         let told = format!(
-            "SELECT COUNT(*) FROM {}.processes WHERE process = 'collector' AND credentials = 'database/creds/il-writer' \
-             AND credentials_age >= 0 AND credentials_left BETWEEN 0 AND 12000000 AND problem IS NULL AND store_bytes > 0",
+            "SELECT DISTINCT process, credentials FROM {}.processes WHERE credentials_age >= 0 \
+             AND credentials_left BETWEEN 0 AND 12000000 AND problem IS NULL AND store_bytes > 0 ORDER BY 1, 2",
             self.database
         );
+        let expected = "collector\tdatabase/creds/il-writer\n\
+                        dashboard\tdatabase/creds/il-reader\ndashboard\tdatabase/creds/il-writer";
         // The table is not there before the collector's first login.
-        let rows = || self.server.try_sql(&told).unwrap_or_else(|_| "0".into());
-        wait_for("the collector's row", || (rows().trim() != "0").then_some(()));
+        let rows = || self.server.try_sql(&told).unwrap_or_default();
+        wait_for("a row for each", || (rows().trim() == expected).then_some(()));
     }
     /// What `deploy/vault/rotate-token.sh` does on the VM.
     fn rotate(&self, wait_s: u32) {
@@ -146,7 +150,7 @@ fn programs_say_how_long_credentials_last_and_tokens_change_without_a_failed_pol
         assert!(figure(base, "infralogs_credentials_left_seconds") > 0.0);
     }
 
-    world.collector_told_its_credentials();
+    world.all_credentials_are_told();
 
     // Who signs in is known from Vault, and again once that changed.
     let sign_in = |token: &str| ask(&format!("{page}/d/fleet.json"), &[&format!("authorization: Bearer {token}")]).0;
@@ -174,12 +178,12 @@ fn programs_say_how_long_credentials_last_and_tokens_change_without_a_failed_pol
     }
     assert_eq!(figure(&collector, "infralogs_polls_failed_total"), 0.0, "{}", health(&collector));
     let stored =
-        format!("SELECT COUNT(DISTINCT seqnum) FROM {}.logs WHERE identifier != 'infralogs-disk'", world.database);
+        format!("SELECT COUNT(DISTINCT seqnum) FROM {}.logs WHERE identifier NOT LIKE 'infralogs-%'", world.database);
     wait_for("every entry", || (world.server.sql(&stored).trim() == (3 * ENTRIES).to_string()).then_some(()));
 
     // Vault is sealed: it is said with the time left, and over as soon as Vault is back.
     world.standin.set(|rules| rules.fault = Some("sealed-renew"));
-    for base in [&collector, &page] {
+    for (base, held) in [(&collector, 1.0), (&page, 2.0)] {
         let said = wait_for("degraded", || {
             let health = health(base);
             (health["status"] == "degraded" && health["credentials"][0]["problem"].is_string()).then_some(health)
@@ -188,7 +192,7 @@ fn programs_say_how_long_credentials_last_and_tokens_change_without_a_failed_pol
             said["what"].as_str().is_some_and(|what| what.contains("sealed") && what.contains(" s more")),
             "{said}"
         );
-        assert_eq!(figure(base, "infralogs_credentials_degraded"), 1.0);
+        wait_for("each", || (figure(base, "infralogs_credentials_degraded") == held).then_some(()));
     }
     world.standin.set(|rules| rules.fault = None);
     for base in [&collector, &page] {

@@ -29,6 +29,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// Where dashboards read, if elsewhere (a replica).
     pub read: Option<StoreConfig>,
+    /// Where dashboards write how they do, if they read elsewhere: the primary, with an account that may only do that.
+    pub report: Option<StoreConfig>,
     /// Where credentials come from.
     pub secrets: Option<SecretsConfig>,
     /// Where the dashboard listens.
@@ -135,6 +137,8 @@ struct Raw {
     #[serde(default)]
     read: Option<serde_json::Value>,
     #[serde(default)]
+    report: Option<serde_json::Value>,
+    #[serde(default)]
     secrets: Option<serde_json::Map<String, serde_json::Value>>,
     #[serde(default)]
     listen: Option<String>,
@@ -171,6 +175,7 @@ impl Config {
             scripts,
             store: StoreConfig::of_url(&url, "--data")?,
             read: None,
+            report: None,
             secrets: None,
             listen: "127.0.0.1:8080".into(),
             sign_in: None,
@@ -193,6 +198,8 @@ impl Config {
             Some(OneOrMany::Many(many)) => many,
         };
         let store = raw.store.unwrap_or_else(|| serde_json::json!("sqlite://data/infralogs.db"));
+        let store_at =
+            |value, key: &str| store_config(value, &format!("{place}: {key}")).map(|config| in_folder(config, &folder));
         let inventories = raw
             .inventories
             .into_iter()
@@ -203,11 +210,9 @@ impl Config {
             .collect::<Result<_>>()?;
         Ok(Self {
             scripts: scripts.iter().map(|dir| folder.join(dir)).collect(),
-            store: in_folder(store_config(store, &format!("{place}: store"))?, &folder),
-            read: raw
-                .read
-                .map(|read| store_config(read, &format!("{place}: read")).map(|read| in_folder(read, &folder)))
-                .transpose()?,
+            store: store_at(store, "store")?,
+            read: raw.read.map(|read| store_at(read, "read")).transpose()?,
+            report: raw.report.map(|report| store_at(report, "report")).transpose()?,
             secrets: raw
                 .secrets
                 .map(|secrets| secrets_config(secrets, &folder, &format!("{place}: secrets")))

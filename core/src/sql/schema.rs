@@ -2,6 +2,7 @@
 
 use crate::{
     error::{Error, Result},
+    expr::{Expr, Literal},
     table::{ColumnDef, ColumnType, KEY_COLUMNS, TableDef},
     tables,
 };
@@ -76,10 +77,11 @@ pub fn fill_audit(dialect: super::Dialect) -> String {
     format!(
         "{insert} INTO {audit} (time, host, machine, seqnum_id, counted, dropped, unreadable, lost) \
          SELECT h, MAX({host}), m, s, COUNT(*), 0, 0, 0 FROM (SELECT {time} - (({time} % {hour} + {hour}) % {hour}) AS h, \
-         {host}, machine AS m, seqnum_id AS s FROM {logs} WHERE identifier IS NULL OR identifier <> '{REPORTS}') AS r \
+         {host}, machine AS m, seqnum_id AS s FROM {logs} WHERE identifier IS NULL OR identifier NOT IN ({reports})) AS r \
          GROUP BY h, m, s",
         // What is there was counted by a migration that broke off.
         insert = if dialect == super::Dialect::Sqlite { "INSERT OR IGNORE" } else { "INSERT IGNORE" },
+        reports = REPORTS.map(|name| format!("'{name}'")).join(", "),
         audit = quote(&tables::AUDIT.name),
         host = quote("host"),
         logs = quote(&tables::LOGS.name),
@@ -87,7 +89,13 @@ pub fn fill_audit(dialect: super::Dialect) -> String {
 }
 
 /// What reports of agents call themselves: they are made when they are asked for, and nobody counts them.
-pub const REPORTS: &str = "infralogs-disk";
+pub const REPORTS: [&str; 3] = ["infralogs-disk", "infralogs-failed-units", "infralogs-scripts"];
+
+/// Whether an entry is of a journal, and no report.
+pub fn is_of_a_journal() -> Expr {
+    let reports = REPORTS.iter().map(|name| Literal::Text((*name).into())).collect();
+    Expr::Not(Box::new(Expr::In(Box::new(Expr::field("identifier")), reports)))
+}
 
 /// The kind a stored type's name stands for.
 pub fn kind_of(name: &str) -> Option<ColumnType> {

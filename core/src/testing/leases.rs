@@ -2,7 +2,7 @@
 
 use super::{Opened, batch};
 use crate::{
-    plugin::{LOGS, Process},
+    plugin::{Credential, LOGS, Process},
     table::TableDef,
     tables,
     time::Time,
@@ -109,16 +109,27 @@ pub fn processes(opened: &Opened) {
         bytes: [Some(1 << 40), None, None],
         ..Process::default()
     };
-    let second = Process { rejected: Some("it's wrong".into()), age_us: Some(5), left_us: Some(9), ..first.clone() };
+    let held =
+        |path: &str, left_us| Credential { path: path.into(), age_us: Some(5), left_us, ..Credential::default() };
+    let second = Process {
+        at: first.at.plus(Duration::from_secs(60)),
+        rejected: Some("it's wrong".into()),
+        credentials: vec![held("creds/writer", Some(9)), held("creds/reader", None)],
+        ..first.clone()
+    };
     store.present(&first).expect("stored");
-    store.present(&Process { at: first.at.plus(Duration::from_secs(60)), ..second }).expect("stored");
+    store.present(&second).expect("stored");
     let rows = batch::all(store, &tables::PROCESSES);
     let cells = |name: &str| {
         let column = rows.column(name).expect("a column");
         (0..rows.len()).map(|row| column.get(row).into_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(cells("credentials_left"), [Value::Int(9), Value::Missing], "newest first");
-    assert_eq!(cells("rejected"), [Value::Text("it's wrong".into()), Value::Missing]);
-    assert_eq!(cells("store_bytes"), [Value::Int(1 << 40), Value::Int(1 << 40)]);
+    let mut told: Vec<_> = cells("credentials").into_iter().zip(cells("credentials_left")).collect();
+    assert_eq!(told.pop(), Some((Value::Missing, Value::Missing)), "the older row is of a process without any");
+    told.sort_by_key(|(path, _)| format!("{path:?}"));
+    let path = |path: &str| Value::Text(path.to_owned().into());
+    assert_eq!(told, [(path("creds/reader"), Value::Missing), (path("creds/writer"), Value::Int(9))]);
+    assert_eq!(cells("rejected"), [path("it's wrong"), path("it's wrong"), Value::Missing]);
+    assert_eq!(cells("store_bytes"), [(); 3].map(|()| Value::Int(1 << 40)));
     assert!(store.bytes().expect("asked").is_some_and(|bytes| bytes > 1_000), "the tables take some room");
 }

@@ -5,9 +5,9 @@ mod events;
 mod socket;
 
 use crate::{State, access, assets, choices, entry, feed::Form, page, panel, reply};
-use infralogs_core::{Result, time::Time, view::View};
+use infralogs_core::{Result, tables, time::Time, view::View};
 use infralogs_http::answer;
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::atomic::Ordering};
 use tide::{Request, Response, StatusCode};
 
 /// All routes.
@@ -50,7 +50,10 @@ async fn document(request: Request<State>, name: &str) -> tide::Result {
     let feed = request.state().hub.feed(&view)?;
     let (revision, drawn) = feed.snapshot(parameters(&request).any(|(name, _)| name == "fresh")).await?;
     let form = if reply::takes_gzip(&request) { Form::Lists } else { Form::Packed };
-    Ok(reply::json(&request, &feed.whole(revision, &drawn, form)))
+    let mut whole = feed.whole(revision, &drawn, form);
+    let unlisted = request.state().unlisted.load(Ordering::Relaxed);
+    whole["unlisted"] = (unlisted && drawn.shown.dashboard.asks(&tables::PROCESSES.name)).into();
+    Ok(reply::json(&request, &whole))
 }
 
 /// The view a request asks for.

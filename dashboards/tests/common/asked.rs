@@ -39,8 +39,15 @@ pub fn app() -> (tide::Server<()>, watch::Sender<Layouts>) {
 pub fn app_for(access: Access) -> (tide::Server<()>, watch::Sender<Layouts>) {
     let (scripts, layouts) = watch::channel(layout::generation("one", layout::dashboards()));
     (
-        Dashboards { layouts, store: Arc::new(Preview), renderer: Arc::new(Plain), access, credentials: Vec::new() }
-            .app(),
+        Dashboards {
+            layouts,
+            store: Arc::new(Preview),
+            renderer: Arc::new(Plain),
+            access,
+            credentials: Vec::new(),
+            unlisted: Arc::default(),
+        }
+        .app(),
         scripts,
     )
 }
@@ -48,7 +55,15 @@ pub fn app_for(access: Access) -> (tide::Server<()>, watch::Sender<Layouts>) {
 /// An app with these dashboards.
 pub fn app_of(access: Access, dashboards: Vec<Arc<Dashboard>>) -> tide::Server<()> {
     let (_, layouts) = watch::channel(layout::generation("one", dashboards));
-    Dashboards { layouts, store: Arc::new(Preview), renderer: Arc::new(Plain), access, credentials: Vec::new() }.app()
+    Dashboards {
+        layouts,
+        store: Arc::new(Preview),
+        renderer: Arc::new(Plain),
+        access,
+        credentials: Vec::new(),
+        unlisted: Arc::default(),
+    }
+    .app()
 }
 
 /// Asks the app without a network.

@@ -292,27 +292,30 @@ pub(crate) fn mark(session: &mut Session, mark: &Moment) -> Result<()> {
     session.conn.exec_drop(sql, row).map_err(failed("storing a mark"))
 }
 
-/// Stores how a process of ours does.
+/// Stores how a process of ours does, a row for each of its credentials.
 pub(crate) fn present(session: &mut Session, own: &Process) -> Result<()> {
-    let [bytes, growth, forecast] = own.bytes;
-    let sql = "INSERT INTO processes (time, host, process, pid, version, scripts, rejected, credentials, \
-               credentials_age, credentials_left, problem, store_bytes, growth_bytes, forecast_bytes) \
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    let row: Vec<mysql::Value> = vec![
-        own.at.0.into(),
-        (&own.host).into(),
-        (&own.process).into(),
-        own.pid.into(),
-        (&own.version).into(),
-        (&own.scripts).into(),
-        (&own.rejected).into(),
-        (&own.credentials).into(),
-        own.age_us.into(),
-        own.left_us.into(),
-        (&own.problem).into(),
-        bytes.into(),
-        growth.into(),
-        forecast.into(),
-    ];
-    session.conn.exec_drop(sql, row).map_err(failed("storing how this process does"))
+    let mut values: Vec<Bound> = Vec::new();
+    for credential in own.told() {
+        values.extend([
+            own.at.0.into(),
+            (&own.host).into(),
+            (&own.process).into(),
+            own.pid.into(),
+            (&own.version).into(),
+            (&own.scripts).into(),
+            (&own.rejected).into(),
+            credential.map(|it| &it.path).into(),
+            credential.and_then(|it| it.age_us).into(),
+            credential.and_then(|it| it.left_us).into(),
+            credential.and_then(|it| it.problem.as_ref()).into(),
+        ]);
+        values.extend(own.bytes.map(Bound::from));
+    }
+    let row = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let sql = format!(
+        "INSERT INTO processes (time, host, process, pid, version, scripts, rejected, credentials, credentials_age, \
+         credentials_left, problem, store_bytes, growth_bytes, forecast_bytes) VALUES {}",
+        vec![row; own.told().count()].join(", ")
+    );
+    session.conn.exec_drop(sql, values).map_err(failed("storing how this process does"))
 }

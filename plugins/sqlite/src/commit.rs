@@ -291,27 +291,32 @@ impl ToSql for Bound<'_> {
     }
 }
 
-/// Stores how a process of ours does.
+/// Stores how a process of ours does, a row for each of its credentials.
 pub(crate) fn present(db: &mut Connection, own: &Process) -> Result<()> {
+    let failed = || failed("storing how this process does");
     let [bytes, growth, forecast] = own.bytes;
     let sql = "INSERT INTO processes (time, host, process, pid, version, scripts, rejected, credentials, \
                credentials_age, credentials_left, problem, store_bytes, growth_bytes, forecast_bytes) \
                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    let row = params![
-        own.at.0,
-        own.host,
-        own.process,
-        own.pid,
-        own.version,
-        own.scripts,
-        own.rejected,
-        own.credentials,
-        own.age_us,
-        own.left_us,
-        own.problem,
-        bytes,
-        growth,
-        forecast,
-    ];
-    db.execute(sql, row).map(|_| ()).map_err(failed("storing how this process does"))
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed())?;
+    for credential in own.told() {
+        let row = params![
+            own.at.0,
+            own.host,
+            own.process,
+            own.pid,
+            own.version,
+            own.scripts,
+            own.rejected,
+            credential.map(|it| &it.path),
+            credential.and_then(|it| it.age_us),
+            credential.and_then(|it| it.left_us),
+            credential.and_then(|it| it.problem.as_ref()),
+            bytes,
+            growth,
+            forecast,
+        ];
+        transaction.execute(sql, row).map_err(failed())?;
+    }
+    transaction.commit().map_err(failed())
 }

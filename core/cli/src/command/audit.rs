@@ -6,10 +6,10 @@ use crate::{
 };
 use infralogs_core::{
     Result,
-    expr::{Compare, Expr},
+    expr::Expr,
     plugin::Store,
     query::{Aggregate, Key, Measure, Query, ROWS_MAX, Shape},
-    sql::{schema::REPORTS, write::hour},
+    sql::{schema::is_of_a_journal, write::hour},
     table::{Rows, TableDef},
     tables,
     time::{Time, Window},
@@ -112,8 +112,8 @@ impl Args {
 async fn accounts(store: &Arc<dyn Store>, since: Option<Time>) -> Result<BTreeMap<String, Account>> {
     let window = Window { from: since.unwrap_or(ever().from), ..ever() };
     let measure = |name: &str, of| Measure { name: name.into(), of };
-    let real = Expr::compare(Compare::Ne, Expr::field("identifier"), Expr::text(REPORTS));
-    let logs = groups(store, &tables::LOGS, Some(real), vec![measure("stored", Aggregate::Count)], window).await?;
+    let logs = groups(store, &tables::LOGS, Some(is_of_a_journal()), vec![measure("stored", Aggregate::Count)], window)
+        .await?;
     let mut accounts = BTreeMap::<String, Account>::new();
     for row in 0..logs.len() {
         accounts.entry(place::text(&logs, "machine", row)).or_default().stored =

@@ -61,7 +61,8 @@ impl Args {
         let (schedules, parsers) = (first.schedules.len(), first.parsers.len());
         tracing::info!(schedules, parsers, scripts = %first.hash, "collecting into {}", store.name());
         scripts::follow(&scripts, Some(store.clone()));
-        Presence { process: "collector", store, scripts: scripts.clone(), credentials: keys.watches() }.tell();
+        let (own, credentials) = (scripts.clone(), keys.watches());
+        Presence { process: "collector", store, told_to: None, scripts: own, credentials }.tell();
         let listen = self.listen.as_deref();
         let ops = crate::ops::serve(listen, &collector, &scripts, keys.watches(), stop.clone()).await?;
         let uploads = crate::upload::serve(upload, &collector, stop.clone()).await?;

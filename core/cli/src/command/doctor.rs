@@ -35,8 +35,10 @@ impl Args {
             Some(secrets) => secrets.end().await,
             None => Ok(()),
         };
-        let stores = [Some(("store", &config.store)), config.read.as_ref().map(|read| ("read", read))];
-        for (name, store) in stores.into_iter().flatten() {
+        let more = [("read", &config.read), ("report", &config.report)];
+        let more = more.into_iter().filter_map(|(name, store)| Some((name, store.as_ref()?)));
+        let stores = std::iter::once(("store", &config.store)).chain(more);
+        for (name, store) in stores {
             // Nothing that builds on a failure is tried: it would only wait for the same.
             if let Some(path) = store.secret().filter(|_| !sound) {
                 println!("skip  {name}: it logs in with the secret {path}: mend what failed above first");
@@ -50,7 +52,7 @@ impl Args {
 
 /// Every secret the configuration names; of the agents' only a few.
 fn paths(config: &Config) -> BTreeSet<String> {
-    let stores = [Some(&config.store), config.read.as_ref()];
+    let stores = [Some(&config.store), config.read.as_ref(), config.report.as_ref()];
     let mut paths: BTreeSet<String> =
         stores.into_iter().flatten().filter_map(|store| store.secret().map(str::to_owned)).collect();
     let targets = config.inventories.values().flat_map(|inventory| match inventory {

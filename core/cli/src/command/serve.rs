@@ -3,7 +3,11 @@
 use crate::{configured::Configured, connect, presence::Presence, scripts, secrets::Keys, stop};
 use infralogs_core::Result;
 use infralogs_dashboards::{Access, Preview};
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 /// Where a preview is served if nobody says.
 const PREVIEW_LISTEN: &str = "127.0.0.1:8090";
@@ -42,14 +46,23 @@ impl Args {
         }
         let stop = stop::on_signal()?;
         let keys = keys.keep(&[(chosen, &store)])?;
+        let (keys, told_to) = match &config.report {
+            Some(report) => {
+                let told_to = connect::store(report)?;
+                (keys.keep(&[(report, &told_to)])?, Some(told_to))
+            }
+            None => (keys, None),
+        };
         scripts::follow(&scripts, None);
-        // A replica takes no rows: there it is told at /health and over the page.
-        if config.read.is_none() {
-            let (own, kept) = (scripts.clone(), store.clone());
-            Presence { process: "dashboard", store: kept, scripts: own, credentials: keys.watches() }.tell();
-        }
+        // A replica takes no rows: without a place to report to, the page and /health say so.
+        let unlisted = if config.read.is_none() || told_to.is_some() {
+            let (own, kept, credentials) = (scripts.clone(), store.clone(), keys.watches());
+            Presence { process: "dashboard", store: kept, told_to, scripts: own, credentials }.tell()
+        } else {
+            Arc::new(AtomicBool::new(true))
+        };
         tracing::info!("dashboards of {} on http://{}", store.name(), connect::address(&listener));
-        let served = connect::dashboards(scripts, store, access, keys.watches(), listener, stop).await;
+        let served = connect::dashboards(scripts, store, access, (keys.watches(), unlisted), listener, stop).await;
         keys.end().await;
         served?;
         Ok(ExitCode::SUCCESS)
@@ -62,7 +75,7 @@ impl Args {
         let stop = stop::on_signal()?;
         scripts::follow(&scripts, None);
         tracing::info!("a preview on made-up rows at http://{}", connect::address(&listener));
-        connect::dashboards(scripts, Arc::new(Preview), Access::open(), Vec::new(), listener, stop).await?;
+        connect::dashboards(scripts, Arc::new(Preview), Access::open(), Default::default(), listener, stop).await?;
         Ok(ExitCode::SUCCESS)
     }
 }

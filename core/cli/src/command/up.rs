@@ -69,10 +69,12 @@ impl Args {
         };
         scripts::follow(&scripts, Some(store.clone()));
         let (own, kept) = (scripts.clone(), store.clone());
-        Presence { process: "up", store: kept, scripts: own, credentials: Vec::new() }.tell();
+        let presence = Presence { process: "up", store: kept, told_to: None, scripts: own, credentials: Vec::new() };
+        let unlisted = presence.tell();
         banner(&fleet.about, &scripts, &store.name(), &address);
         let collecting = collector.run(stop.clone());
-        let serving = connect::dashboards(scripts.clone(), store, Access::open(), Vec::new(), listener, stop);
+        let serving =
+            connect::dashboards(scripts.clone(), store, Access::open(), (Vec::new(), unlisted), listener, stop);
         let (collected, served) = tokio::join!(collecting, serving);
         let _ = agents_stop.send(true);
         fleet.ended().await;

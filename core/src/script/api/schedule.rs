@@ -20,7 +20,7 @@ use std::{
 /// The most entries one poll may bring.
 const ENTRIES_MAX: i64 = 50_000;
 /// What the agents report.
-const REPORTS: [&str; 2] = ["disk", "failed_units"];
+const REPORTS: [&str; 3] = ["disk", "failed_units", "scripts"];
 /// The most polls of one host at a time that may be asked for.
 const PER_HOST_MAX: i64 = 64;
 
@@ -201,7 +201,8 @@ fn limits(shelf: &mut Shelf) {
     shelf.add(
         "report",
         &["schedule: Schedule", "name: String", "every: Duration"],
-        "Polls a report of the agents as well: `disk`, one entry per mount, or `failed_units`, one per failed unit of systemd.",
+        "Polls a report of the agents as well: `disk`, one entry per mount, `failed_units`, one per failed unit of systemd, \
+         or `scripts`, which generation of scripts the agent has and an edit it refused.",
         r#".report("disk", 1.minutes)"#,
         |context: NativeCallContext<'_>, schedule: ScheduleRef, name: Dynamic, every: Dynamic| {
             let call = Call::of(&context);

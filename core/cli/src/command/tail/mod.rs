@@ -9,9 +9,8 @@ use crate::{
 use follow::Follow;
 use infralogs_core::{
     Result,
-    expr::{Compare, Expr},
     query::Shape,
-    sql::schema::REPORTS,
+    sql::schema::is_of_a_journal,
     table::Rows,
     time::{Time, Window, parse_span},
 };
@@ -65,7 +64,7 @@ impl Args {
             return Ok(ExitCode::from(2));
         };
         // Reports are made when they are asked for.
-        let real = Expr::compare(Compare::Ne, Expr::field("identifier"), Expr::text(REPORTS));
+        let real = is_of_a_journal();
         query.filter = Some(query.filter.map_or(real.clone(), |filter| filter.and(real)));
         query.shape = latest(self.entries.clamp(1, ENTRIES_MAX));
         let store = places.store().await?;
