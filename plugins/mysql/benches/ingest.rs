@@ -13,6 +13,7 @@ use infralogs_core::{
 };
 use infralogs_mysql::Mysql;
 use std::{
+    ops::Range,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -21,6 +22,8 @@ use std::{
 const ROUNDS: usize = 5;
 const ROWS: f64 = 60_000.0;
 const ONE_BY_ONE: usize = 400;
+/// The longest rsyslog is waited for.
+const RSYSLOG_MAX: Duration = Duration::from_secs(120);
 const DURABLE: [&str; 6] = [
     "--log-bin=bin",
     "--binlog-format=ROW",
@@ -36,7 +39,14 @@ struct Bench {
     file: PathBuf,
 }
 
-type Method = (&'static str, fn(&Bench) -> Option<f64>);
+/// Rows a second, and microseconds of CPU for each: ours or the peer's and the server's.
+#[derive(Clone, Copy)]
+struct Figure {
+    rate: f64,
+    cpu_us: f64,
+}
+
+type Method = (&'static str, fn(&Bench) -> Option<Figure>);
 
 const METHODS: [Method; 11] = [
     ("mariadb client, LOAD DATA LOCAL (raw)", raw),
@@ -61,7 +71,7 @@ fn main() {
     std::fs::write(&file, text).expect("rows");
     let bench = Bench { server, loads, file };
     let load = load_now();
-    let mut figures: Vec<Vec<f64>> = vec![Vec::new(); METHODS.len()];
+    let mut figures: Vec<Vec<Figure>> = vec![Vec::new(); METHODS.len()];
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let is_wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
     for round in 0..ROUNDS {
@@ -76,22 +86,49 @@ fn main() {
         }
     }
     println!("\n{ROUNDS} rounds; load before {load}, after {}\n", load_now());
-    println!("| method | rows/s | one writer ÷ it; two; all at once | bound |\n|---|---|---|---|");
+    println!("| method | rows/s | CPU µs a row | one writer ÷ it; two; all at once | bound |\n|---|---|---|---|---|");
     // Of each round, as the machine is not equally busy in all.
-    let ratio =
-        |own: usize, at: usize| median(figures[own].iter().zip(&figures[at]).map(|(own, it)| own / it).collect());
+    let ratio = |own: usize, at: usize| {
+        median(figures[own].iter().zip(&figures[at]).map(|(own, it)| own.rate / it.rate).collect())
+    };
     let raw = format!("≥ 0.45; without counts {:.2} ≥ 0.60", ratio(4, 0));
     let bounds = [&*raw, "", "", "", "", "", "≥ 2", "≥ 100", "", "≥ 4", "≤ 1 s"];
-    for (at, (name, _)) in METHODS.iter().enumerate() {
-        let figure = median(figures[at].clone());
+    for (at, (name, _)) in METHODS.iter().enumerate().filter(|(at, _)| !figures[*at].is_empty()) {
+        let of = |which: fn(&Figure) -> f64| median(figures[at].iter().map(which).collect());
+        let (rate, cpu) = (of(|figure| figure.rate), of(|figure| figure.cpu_us));
         match at == METHODS.len() - 1 {
-            true => println!("| {name} | {figure:.3} | | {} |", bounds[at]),
+            true => println!("| {name} | {rate:.3} | | | {} |", bounds[at]),
             false => {
                 let ratios = [1, 2, 3].map(|own| format!("{:.2}", ratio(own, at)));
-                println!("| {name} | {figure:.0} | {} | {} |", ratios.join("; "), bounds[at]);
+                println!("| {name} | {rate:.0} | {cpu:.1} | {} | {} |", ratios.join("; "), bounds[at]);
             }
         }
     }
+}
+
+/// Runs something that stores so many rows.
+fn timed(bench: &Bench, rows: f64, run: impl FnOnce()) -> Figure {
+    let (cpu, started) = (own_s() + server_s(bench), Instant::now());
+    run();
+    let seconds = started.elapsed().as_secs_f64();
+    Figure { rate: rows / seconds, cpu_us: (own_s() + server_s(bench) - cpu) / rows * 1e6 }
+}
+
+/// Seconds of CPU of this process and of those it waited for.
+fn own_s() -> f64 {
+    cpu_s("self", 11..15)
+}
+
+/// Seconds of CPU of the server.
+fn server_s(bench: &Bench) -> f64 {
+    cpu_s(std::fs::read_to_string(bench.server.path("pid")).expect("the server's number").trim(), 11..13)
+}
+
+/// Fields of a process's `stat`, counted from behind its name; the kernel counts hundredths of seconds.
+fn cpu_s(process: &str, fields: Range<usize>) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("a process");
+    let fields = stat.rsplit(')').next().expect("fields").split_whitespace().skip(fields.start).take(fields.len());
+    fields.map(|ticks| ticks.parse::<f64>().expect("ticks")).sum::<f64>() / 100.0
 }
 
 /// How many wanted a core in the last minute.
@@ -109,53 +146,48 @@ fn database(server: &Server) -> (String, Mysql) {
     (database, store)
 }
 
-fn raw(bench: &Bench) -> Option<f64> {
+fn raw(bench: &Bench) -> Option<Figure> {
     let (database, _store) = database(&bench.server);
     let sql = format!("LOAD DATA LOCAL INFILE '{}' INTO TABLE logs CHARACTER SET utf8mb4", bench.file.display());
-    let started = Instant::now();
-    let done = Command::new("mariadb")
-        .args(["--no-defaults", "--user=root", "--local-infile=1", "--host=127.0.0.1"])
-        .args([format!("--port={}", bench.server.port()), format!("--database={database}"), "-e".into(), sql])
-        .status()
-        .expect("mariadb");
-    assert!(done.success());
-    Some(ROWS / started.elapsed().as_secs_f64())
+    let mut client = Command::new("mariadb");
+    client.args(["--no-defaults", "--user=root", "--local-infile=1", "--host=127.0.0.1"]);
+    client.args([format!("--port={}", bench.server.port()), format!("--database={database}"), "-e".into(), sql]);
+    Some(timed(bench, ROWS, || assert!(client.status().expect("mariadb").success())))
 }
 
-fn ours(bench: &Bench, writers: usize) -> f64 {
+fn ours(bench: &Bench, writers: usize) -> Figure {
     let (_, store) = database(&bench.server);
-    store_all(&store, &bench.loads, writers)
+    timed(bench, ROWS, || store_all(&store, &bench.loads, writers))
 }
 
 /// The same without what rollups cost the server: they go into a table that keeps nothing.
-fn without_counts(bench: &Bench) -> f64 {
+fn without_counts(bench: &Bench) -> Figure {
     let (database, store) = database(&bench.server);
     bench.server.sql(&format!(
         "INSTALL PLUGIN IF NOT EXISTS blackhole SONAME 'ha_blackhole'; ALTER TABLE {database}.rollups ENGINE = BLACKHOLE"
     ));
-    store_all(&store, &bench.loads, 1)
+    timed(bench, ROWS, || store_all(&store, &bench.loads, 1))
 }
 
-fn store_all(store: &Mysql, loads: &[Load], writers: usize) -> f64 {
-    let started = Instant::now();
+fn store_all(store: &Mysql, loads: &[Load], writers: usize) {
     std::thread::scope(|scope| {
         for writer in 0..writers {
             scope.spawn(move || loads.iter().skip(writer).step_by(writers).for_each(|load| load.store(store)));
         }
     });
-    ROWS / started.elapsed().as_secs_f64()
 }
 
-fn refused(bench: &Bench) -> Option<f64> {
+fn refused(bench: &Bench) -> Option<Figure> {
     bench.server.sql("SET GLOBAL local_infile = 0");
     let figure = ours(bench, 1);
     bench.server.sql("SET GLOBAL local_infile = 1");
     Some(figure)
 }
 
-fn python(bench: &Bench, rows: usize, how: &str) -> Option<f64> {
+fn python(bench: &Bench, rows: usize, how: &str) -> Option<Figure> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (database, _store) = database(&bench.server);
+    let before = server_s(bench);
     let done = Command::new(here.join("../../target/venv/bin/python"))
         .arg(here.join("benches/peers/rows.py"))
         .args([bench.server.port().to_string(), database, bench.file.display().to_string()])
@@ -163,12 +195,15 @@ fn python(bench: &Bench, rows: usize, how: &str) -> Option<f64> {
         .stderr(Stdio::null())
         .output()
         .ok()?;
-    let seconds: f64 = String::from_utf8_lossy(&done.stdout).trim().parse().ok()?;
-    Some(rows as f64 / seconds)
+    let said = String::from_utf8_lossy(&done.stdout);
+    let (seconds, own) = said.trim().split_once(' ')?;
+    let (seconds, own): (f64, f64) = (seconds.parse().ok()?, own.parse().ok()?);
+    let cpu_us = (own + server_s(bench) - before) / rows as f64 * 1e6;
+    Some(Figure { rate: rows as f64 / seconds, cpu_us })
 }
 
 /// rsyslog reads the same messages from a file and stores them with its own schema, in batches.
-fn rsyslog(bench: &Bench) -> Option<f64> {
+fn rsyslog(bench: &Bench) -> Option<Figure> {
     let module = ["/usr/lib/x86_64-linux-gnu/rsyslog/ommysql.so", "/usr/lib/aarch64-linux-gnu/rsyslog/ommysql.so"];
     if !module.iter().any(|path| Path::new(path).exists()) {
         return None;
@@ -193,30 +228,27 @@ fn rsyslog(bench: &Bench) -> Option<f64> {
         port = bench.server.port(),
     );
     std::fs::write(folder.join("conf"), conf).expect("conf");
-    let started = Instant::now();
-    let mut child = Command::new("rsyslogd")
-        .args(["-n", "-i", "NONE", "-f"])
-        .arg(folder.join("conf"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    let count = || -> f64 {
-        bench.server.sql(&format!("SELECT COUNT(*) FROM {database}.SystemEvents")).trim().parse().unwrap_or(0.0)
-    };
-    let mut stored = count();
-    while stored < ROWS && started.elapsed() < Duration::from_secs(30) {
-        std::thread::sleep(Duration::from_millis(200));
-        stored = count();
-    }
-    let seconds = started.elapsed().as_secs_f64();
-    let _ = child.kill();
-    let _ = child.wait();
-    (stored > 0.0).then_some(stored / seconds)
+    let mut daemon = Command::new("rsyslogd");
+    daemon.args(["-n", "-i", "NONE", "-f"]).arg(folder.join("conf")).stdout(Stdio::null()).stderr(Stdio::null());
+    // Rows are numbered from 1, which is asked for at no cost.
+    let sql = format!("SELECT COALESCE(MAX(ID), 0) FROM {database}.SystemEvents");
+    let stored = || -> f64 { bench.server.sql(&sql).trim().parse().unwrap_or(0.0) };
+    let mut all = 0.0;
+    let figure = timed(bench, ROWS, || {
+        let Ok(mut child) = daemon.spawn() else { return };
+        let end = Instant::now() + RSYSLOG_MAX;
+        while all < ROWS && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(100));
+            all = stored();
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+    });
+    (all >= ROWS).then_some(figure)
 }
 
 /// How long a replica needs for the rest once everything is committed at full speed, in seconds.
-fn replica(bench: &Bench) -> Option<f64> {
+fn replica(bench: &Bench) -> Option<Figure> {
     let replica = Server::start(&["--server-id=2", "--read-only=1", "--log-bin=bin", "--innodb-buffer-pool-size=512M"]);
     let primary = &bench.server;
     primary
@@ -233,5 +265,5 @@ fn replica(bench: &Bench) -> Option<f64> {
     let position = store.position().ok()??;
     let waited = replica.sql(&format!("SELECT MASTER_GTID_WAIT('{position}', 60)"));
     assert_eq!(waited.trim(), "0", "the replica never caught up");
-    Some(started.elapsed().as_secs_f64())
+    Some(Figure { rate: started.elapsed().as_secs_f64(), cpu_us: f64::NAN })
 }

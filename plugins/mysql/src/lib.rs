@@ -18,6 +18,7 @@ mod rollups;
 mod rotation;
 mod schema;
 mod settings;
+mod turns;
 
 use error::failed;
 use infralogs_core::{
@@ -44,6 +45,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use turns::Turns;
 
 /// The plugin's entry in the program's list.
 pub const PLUGIN: Plugin = Plugin {
@@ -63,6 +65,7 @@ pub struct Mysql {
     reads: Reads,
     keep: Keep,
     prepared: Prepared,
+    turns: Turns,
 }
 
 impl Mysql {
@@ -70,7 +73,13 @@ impl Mysql {
     pub fn new(settings: &Settings) -> Result<Self> {
         let (keep, rest) = Keep::take(settings)?;
         let (reads, rest) = Reads::take(rest)?;
-        Ok(Self { pool: Pool::new(settings::Access::of(&rest)?), reads, keep, prepared: Prepared::default() })
+        Ok(Self {
+            pool: Pool::new(settings::Access::of(&rest)?),
+            reads,
+            keep,
+            prepared: Prepared::default(),
+            turns: Turns::default(),
+        })
     }
 
     /// The rollups that queries of a table may be answered from.
@@ -134,7 +143,10 @@ impl Store for Mysql {
     fn commit(&self, commit: &Commit<'_>) -> Result<Committed> {
         self.prepared.agrees(commit)?;
         let prepared = self.prepared.epoch();
-        sql::rebuild::when_free(|| self.pool.with(|session| commit::commit(session, commit, prepared)))
+        sql::rebuild::when_free(|| {
+            let _turn = self.turns.take(commit.entries.len());
+            self.pool.with(|session| commit::commit(session, commit, prepared))
+        })
     }
 
     fn replay(&self, parser: &str, records: &[Cursor], made: &Commit<'_>) -> Result<Committed> {
