@@ -217,6 +217,25 @@ impl Dashboard {
         Some(*at)
     }
 
+    /// The column of which a stretch can be selected on this panel, if another panel follows it: the moments along a
+    /// time axis, or the number a histogram counts by.
+    pub fn spans<'a>(&self, panel: &'a Panel) -> Option<&'a str> {
+        let column = match &panel.query.as_ref()?.shape {
+            Shape::Groups { every: Some(_), .. } => "time",
+            Shape::Latest { .. } if panel.kind == PanelKind::States => "time",
+            Shape::Groups { by, .. } => match by.as_slice() {
+                [Key::Binned(column)] => column,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        self.is_followed(panel).then_some(column)
+    }
+
+    fn is_followed(&self, panel: &Panel) -> bool {
+        self.rows.iter().flatten().any(|other| other.follows.as_deref() == Some(panel.title.as_str()))
+    }
+
     /// The column that a tap on this panel chooses a value of: what its bars or shares are told apart by, if the
     /// dashboard offers it as a pick or another panel follows this one.
     pub fn taps<'a>(&self, panel: &'a Panel) -> Option<&'a Arc<str>> {
@@ -227,8 +246,7 @@ impl Dashboard {
         }
         let Shape::Groups { by, .. } = &panel.query.as_ref()?.shape else { return None };
         let [Key::Field(column)] = by.as_slice() else { return None };
-        let followed = self.rows.iter().flatten().any(|other| other.follows.as_deref() == Some(panel.title.as_str()));
-        let used = followed || self.picks.contains(column);
+        let used = self.is_followed(panel) || self.picks.contains(column);
         (used && !WORDED.contains(&&**column)).then_some(column)
     }
 }

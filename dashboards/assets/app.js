@@ -6,9 +6,10 @@ import { entry, leave } from "./entry.js";
 import { Grid } from "./grid.js";
 import { help, keys } from "./keys.js";
 import { Live } from "./live.js";
-import { acts, leaveFull, table, toggleFull } from "./panel.js";
+import { acts, leaveFull, table, toggleFull, toggleTable } from "./panel.js";
 import { picks } from "./picks.js";
 import { rangePicker } from "./rangepicker.js";
+import { selectByShift } from "./select.js";
 import { PRESETS, between, span } from "./time.js";
 import * as url from "./url.js";
 
@@ -22,10 +23,10 @@ let shown = null; // what the server answered last
 let loading = null; // the request under way
 let zoomNote = null;
 
-const grid = new Grid(main, { acts: (panel) => acts(panel, page), zoomed, chosen: tapped, opened });
+const grid = new Grid(main, { acts: (panel) => acts(panel, page), zoomed, chosen: tapped, spanned, opened });
 const page = { grid, rows: (index, kind) => `${base}/panel/${index}.${kind}?${url.question(view)}` };
 const range = rangePicker(change);
-const filters = picks(choices, choose);
+const filters = picks(choices, choose, (column) => spanned(column, null));
 const live = new Live({ event: happened, state: liveState });
 const bar = makeBar();
 
@@ -40,7 +41,7 @@ async function load({ fresh = false } = {}) {
     if (request.signal.aborted) return;
     leaveFull(grid);
     shown = whole;
-    await grid.show(whole, view.zoom);
+    await grid.show(whole, view.zoom, view.spans);
     if (request !== loading) return;
     dress();
     banner(main, whole.problem);
@@ -86,10 +87,17 @@ function choose(column, values) {
   change({ picks: chosen });
 }
 
-/** A tap on a bar shows only what belongs to it, another one all again. */
-function tapped(column, value) {
+/** A tap on a bar shows only what belongs to it, another one all again; so does dragging over several. */
+function tapped(column, values) {
   const before = view.picks.get(column) ?? [];
-  choose(column, before.length === 1 && before[0] === value ? [] : [value]);
+  choose(column, before.length === values.length && values.every((value) => before.includes(value)) ? [] : values);
+}
+
+/** A stretch of an axis was selected: what follows the chart shows only records within; none takes it back. */
+function spanned(column, span) {
+  const spans = new Map(view.spans);
+  if (span) spans.set(column, span); else spans.delete(column);
+  change({ spans });
 }
 
 /** A row of a table was chosen. */
@@ -118,6 +126,7 @@ function zoomed(window) {
   const small = (words, act, look = "") => el("button", { class: `button small ${look}`, type: "button", onclick: act }, words);
   zoomNote = say(between(...window, shown.frame.zone_s),
     small("Back", () => grid.zoom.back()),
+    ...shown.page.rows.flat().some((panel) => panel.spans === "time") ? [small("Filter tables", () => spanned("time", window.map((ms) => Math.round(ms) * 1000)))] : [],
     small("Look closer", () => change({ from: new Date(window[0]).toISOString(), to: new Date(window[1]).toISOString(), last: null, zoom: null }), "primary"));
 }
 
@@ -125,7 +134,7 @@ function zoomed(window) {
 function dress() {
   range.show(view, shown?.frame, shown ? `${shown.page.last_ms / 1000}s` : "6h");
   const taps = new Set(shown?.page.rows.flat().map((panel) => panel.taps).filter(Boolean));
-  filters.show(shown?.page.picks ?? [], view.picks, taps);
+  filters.show(shown?.page.picks ?? [], view.picks, taps, view.spans, shown?.frame.zone_s ?? 0);
   const chosen = url.chosenTheme(view);
   document.documentElement.dataset.theme = chosen;
   bar.theme.replaceChildren(icon({ light: "sun", dark: "moon", auto: "auto" }[chosen]));
@@ -218,6 +227,20 @@ function boards(box) {
   walkable(list);
 }
 
+/** The panel that keys act on. */
+function present() {
+  return document.querySelector(".card.full") ?? document.activeElement.closest(".card") ?? document.querySelector(".card:hover");
+}
+
+/** Puts the focus on the panel after or before the present one. */
+function walk(by) {
+  const cards = [...main.querySelectorAll(".sheet .card")];
+  const at = cards.indexOf(document.activeElement.closest(".card"));
+  const next = cards[at < 0 ? (by > 0 ? 0 : cards.length - 1) : at + by];
+  next?.focus();
+  next?.scrollIntoView({ block: "nearest" });
+}
+
 const shortcuts = [
   ["t", "choose the time range", () => range.button.click()],
   ...PRESETS.map(([short, words], at) => [String(at + 1), at === 0 ? `last ${words}; 2 to 5: hour, 6 hours, day, week` : null, () => change({ last: short, from: null, to: null, zoom: null })]),
@@ -226,10 +249,10 @@ const shortcuts = [
   ["/", "choose the first filter", () => app.querySelector(".picks .button")?.click()],
   ["r", "refresh now", () => load({ fresh: true })],
   ["p", "pause, go on", () => live.pause(!live.paused)],
-  ["f", "panel under the pointer or focus: full screen, back", () => {
-    const card = document.querySelector(".card.full") ?? document.activeElement.closest(".card") ?? document.querySelector(".card:hover");
-    if (card) toggleFull(grid, card.dataset.index);
-  }],
+  ["j", "next panel", () => walk(1)],
+  ["k", "panel before", () => walk(-1)],
+  ["f", "panel in focus or under the pointer: full screen, back", () => { const card = present(); if (card) toggleFull(grid, card.dataset.index); }],
+  ["v", "the same panel: as a table, as drawn again", () => { const card = present(); if (card && card.dataset.kind !== "text") toggleTable(card, page.rows(card.dataset.index, "json")); }],
   ["d", "theme: auto, dark, light", nextTheme],
   ["?", "this sheet", () => help(shortcuts)],
   ["Escape", "close, leave full screen, zoom back", () => closePopover() || leave(document.querySelector(".card:has(.entry)")) || leaveFull(grid) || (grid.zoom.isZoomed() ? grid.zoom.back() : false)],
@@ -246,6 +269,7 @@ function unfocus() {
 }
 
 keys(shortcuts);
+selectByShift(grid);
 addEventListener("pointerup", unfocus);
 dress();
 liveState("waiting");

@@ -1,17 +1,19 @@
 // The cards and what is drawn in them: one Bokeh document, each of its roots in a card of its own.
 
 import { el } from "./dom.js";
+import { heard, mark } from "./select.js";
 import { Zoom } from "./zoom.js";
 
 /**
- * The cards of a dashboard. `acts(panel)` gives a card's buttons, `zoomed` hears of every zoom, `chosen(column, value)`
- * of a tap on a bar or a share, `opened(panel, source, row)` of a row of a table.
+ * The cards of a dashboard. `acts(panel)` gives a card's buttons, `zoomed` hears of every zoom, `chosen(column, values)`
+ * of bars or shares that were tapped on or dragged over, `spanned(column, [from, to])` of a stretch dragged over along
+ * an axis, `opened(panel, source, row)` of a row of a table.
  */
 export class Grid {
-  constructor(main, { acts, zoomed, chosen, opened }) {
+  constructor(main, { acts, zoomed, chosen, spanned, opened }) {
     this.main = main;
     this.acts = acts;
-    this.told = { chosen, opened };
+    this.told = { chosen, spanned, opened };
     this.zoom = new Zoom(zoomed);
     this.sheet = null;
     this.document = null;
@@ -20,7 +22,7 @@ export class Grid {
   }
 
   /** Draws a whole document. The old one stays until the new one stands; the zoom is kept. */
-  async show({ page, document: json, frame }, zoom) {
+  async show({ page, document: json, frame }, zoom, spans) {
     const sheet = el("div", { class: "sheet" }, page.rows.map((row) => this.row(row)));
     const old = { sheet: this.sheet, document: this.document, views: this.views };
     if (old.sheet) Object.assign(sheet.style, { position: "absolute", visibility: "hidden", left: 0, right: 0, top: 0 });
@@ -35,7 +37,8 @@ export class Grid {
     }
     Object.assign(this, { sheet, views, document: drawn, page });
     this.zoom.adopt(drawn, frame, zoom);
-    this.listen(page);
+    heard(drawn, page, this.told, () => this.zoom.offset);
+    mark(drawn, page, spans, this.zoom.offset);
     await idle(drawn);
     old.sheet?.remove();
     Object.assign(sheet.style, { position: "", visibility: "", left: "", right: "", top: "" });
@@ -43,22 +46,6 @@ export class Grid {
     forget(old);
     this.trouble(page);
     return sheet;
-  }
-
-  /** Hears what is tapped on: Bokeh tells by the selection of a source. */
-  listen(page) {
-    for (const panel of page.rows.flat()) {
-      const source = this.document?.get_model_by_id(`${panel.root}/data`);
-      if (!source || !(panel.taps || panel.kind === "table")) continue;
-      source.selected.change.connect(() => {
-        const [at] = source.selected.indices;
-        if (at === undefined) return;
-        if (panel.kind === "table") return this.told.opened(panel, source, at);
-        const name = source.get_column("name")[at];
-        setTimeout(() => { source.selected.indices = []; }); // what is chosen stands in the bar, not in the chart
-        if (!/^\(.*\)$/.test(name)) this.told.chosen(panel.taps, name);
-      });
-    }
   }
 
   row(panels) {
@@ -69,7 +56,7 @@ export class Grid {
 
   card(panel) {
     const title = `panel-${panel.index}`;
-    return el("section", { class: "card", "data-kind": panel.kind, "data-index": panel.index, "data-behind": panel.behind, "aria-labelledby": title, onclick: (event) => this.lead(event) },
+    return el("section", { class: "card", "data-kind": panel.kind, "data-index": panel.index, "data-behind": panel.behind, "aria-labelledby": title, tabindex: "-1", onclick: (event) => this.lead(event) },
       el("header", {}, el("h2", { id: title, title: panel.title }, heading(panel)), el("div", { class: "acts" }, this.acts(panel)), el("span", { class: "badge hidden" })),
       el("div", { class: "root", "data-root": panel.root }));
   }

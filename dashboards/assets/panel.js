@@ -1,6 +1,7 @@
 // What one card can do: fill the screen, show its rows as a table, save them or its picture.
 
 import { el, icon, popover } from "./dom.js";
+import { savePicture } from "./picture.js";
 
 /** The buttons of a card. `page` gives what they need of the page: the grid and where rows are. */
 export function acts(panel, page) {
@@ -15,22 +16,21 @@ function menu(box, close, panel, page) {
   const card = page.grid.cardOf(panel.index);
   const item = (name, words, act) => el("button", { class: "item", type: "button", onclick: () => { close(); act(); } }, icon(name), words);
   const link = (kind) => el("a", { class: "item", href: page.rows(panel.index, kind), download: `${panel.title}.${kind}`, onclick: close }, icon("save"), `Save as ${kind.toUpperCase()}`);
-  const asTable = card.querySelector(".plain-table") ? item("image", "Show as drawn", () => chart(card)) : item("table", "Show as a table", () => table(card, page.rows(panel.index, "json")));
+  const shown = card.querySelector(".plain-table");
+  const asTable = item(shown ? "image" : "table", shown ? "Show as drawn" : "Show as a table", () => toggleTable(card, page.rows(panel.index, "json")));
   box.append(asTable, link("csv"), link("json"));
   const view = globalThis.Bokeh?.index[panel.root];
-  if (view?.export && !["table", "stat", "text"].includes(panel.kind)) box.append(item("image", "Save as PNG", () => picture(view, panel.title)));
+  if (view) for (const kind of ["png", "svg"]) box.append(item("image", `Save as ${kind.toUpperCase()}`, () => savePicture(view, panel, kind)));
 }
 
-async function picture(view, title) {
-  const blob = await view.export("png").to_blob();
-  const link = el("a", { href: URL.createObjectURL(blob), download: `${title}.png` });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+/** The rows of a card as a plain table, or as drawn again. */
+export function toggleTable(card, address) {
+  if (card.querySelector(".plain-table")) chart(card); else table(card, address);
 }
 
 /** Shows the rows of a card as a plain table, in place of what is drawn. */
 export async function table(card, address) {
-  const box = card.querySelector(".plain-table") ?? el("div", { class: "plain-table", tabindex: "0" });
+  const box = card.querySelector(".plain-table") ?? el("div", { class: "plain-table", tabindex: "0", role: "region", "aria-labelledby": card.getAttribute("aria-labelledby") });
   card.querySelector(".root").after(box);
   card.querySelector(".root").hidden = true;
   try {

@@ -1,14 +1,18 @@
 // The drop-downs of a dashboard's picks: choices come when one is opened, with search, several at once.
 
 import { el, icon, popover, walkable } from "./dom.js";
+import { between } from "./time.js";
 
-/** The row of drop-downs. `ask(column)` gives its choices, `choose(column, values)` changes the view. */
-export function picks(ask, choose) {
+/**
+ * The row of drop-downs. `ask(column)` gives its choices, `choose(column, values)` changes the view, `everywhere(column)`
+ * takes a stretch back.
+ */
+export function picks(ask, choose, everywhere) {
   const row = el("div", { class: "picks", role: "group", "aria-label": "Filters" });
   return {
     row,
-    /** `taps` are columns that are chosen by a tap on a chart: once chosen they stand here to be taken back. */
-    show(columns, chosen, taps) {
+    /** `taps` are columns chosen by a tap on a chart, `spans` stretches of one: they stand here to be taken back. */
+    show(columns, chosen, taps, spans, zone_s) {
       const extra = [...chosen.keys()].filter((column) => taps.has(column) && !columns.includes(column));
       for (const chip of row.querySelectorAll(".chip")) chip.remove();
       const wanted = columns.join("\n");
@@ -17,14 +21,15 @@ export function picks(ask, choose) {
         row.replaceChildren(...columns.map((column) => drop(column, ask, choose)));
       }
       for (const button of row.children) button.show(chosen.get(button.dataset.column) ?? []);
-      row.append(...extra.map((column) => chip(column, chosen.get(column), choose)));
+      row.append(...extra.map((column) => chip(column, chosen.get(column).join(", "), () => choose(column, []))));
+      const words = (column, [from, to]) => (column === "time" ? between(from / 1000, to / 1000, zone_s) : `${from} – ${to}`);
+      row.append(...[...spans].map(([column, span]) => chip(column, words(column, span), () => everywhere(column))));
     },
   };
 }
 
-function chip(column, values, choose) {
-  const words = values.join(", ");
-  return el("button", { class: "button chosen chip", type: "button", title: `Show all again: ${column} ${words}`, "aria-label": `${column} ${words}: show all again`, onclick: () => choose(column, []) },
+function chip(column, words, takeBack) {
+  return el("button", { class: "button chosen chip", type: "button", "data-chip": column, title: `Show all again: ${column} ${words}`, "aria-label": `${column} ${words}: show all again`, onclick: takeBack },
     el("span", { class: "what" }, column), el("span", { class: "value" }, words), icon("close"));
 }
 

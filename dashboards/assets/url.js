@@ -1,12 +1,17 @@
 // What the address says and what is asked of the server: a link shows the same view to anybody.
 
-const OURS = ["last", "from", "to", "theme", "tz", "zoom"];
+const OURS = ["last", "from", "to", "theme", "tz", "zoom", "between"];
 
-/** The view in the address. `zoom` is [from, to] in milliseconds since 1970. */
+/**
+ * The view in the address. `zoom` is [from, to] in milliseconds since 1970; `spans` are stretches selected on charts,
+ * [from, to) by column in the column's own unit (times in microseconds).
+ */
 export function read() {
   const parameters = new URLSearchParams(location.search);
   const zoom = (parameters.get("zoom") ?? "").split("~").map(Number);
   const picks = new Map();
+  const spans = new Map(parameters.getAll("between").map((text) => text.split("~")).filter((parts) => parts.length === 3)
+    .map(([column, from, to]) => [column, [Number(from), Number(to)]]).filter(([, [from, to]]) => to > from));
   for (const [name, value] of parameters) {
     if (!OURS.includes(name) && value) picks.set(name, [...(picks.get(name) ?? []), value]);
   }
@@ -18,6 +23,7 @@ export function read() {
     tz: parameters.get("tz"),
     zoom: zoom.length === 2 && zoom.every(Number.isFinite) && zoom[1] > zoom[0] ? zoom : null,
     picks,
+    spans,
   };
 }
 
@@ -44,6 +50,7 @@ function parameters(view, names) {
   for (const name of [...view.picks.keys()].sort()) {
     for (const value of [...view.picks.get(name)].sort()) text.append(name, value);
   }
+  for (const [column, span] of view.spans) text.append("between", [column, ...span].join("~"));
   return text;
 }
 

@@ -57,6 +57,7 @@ fn panel(
         "rows": match answer { Some(Answer::Rows(rows)) => rows.len(), _ => 0 },
         "follows": panel.follows,
         "behind": dashboard.behind(panel),
+        "spans": dashboard.spans(panel),
         "taps": dashboard.taps(panel).map(|column| &**column),
     })
 }

@@ -12,10 +12,12 @@ mod through;
 use hostile::Hostile;
 use infralogs_core::{
     Result,
-    dashboard::{Dashboard, PanelKind},
+    dashboard::{Dashboard, Panel, PanelKind, Tint, TintRow},
     plugin::{Build, Document, Renderer, Settings},
+    query::{Query, Shape},
     script::{Problem, Rejected},
     time::Time,
+    value::Value,
     view::{Answers, View},
 };
 use infralogs_dashboards::{Access, Dashboards, Layouts, self_contained};
@@ -34,38 +36,52 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_uses_the_page() -> Result<()> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    assert!(here.join("node_modules/playwright-core").exists(), "run `npm ci` in {} first", here.display());
-    let Build::Renderer(build) = infralogs_bokeh::PLUGIN.build else { panic!("the plugin `bokeh` is a renderer") };
-    let renderer = build(&Settings::default())?;
-    let (scripts, layouts) = watch::channel(generation("one", layout::dashboards()));
-
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("fleet.html");
-    std::fs::write(&file, rendered(&scripts.borrow(), &*renderer).await?).expect("a written page");
+    let (scripts, layouts) = watch::channel(generation("one", layout::dashboards()));
+    let page = rendered(&scripts.borrow(), &*renderer()?).await?;
+    std::fs::write(&file, page).expect("a written page");
+    scenes("page.mjs", &scripts, layouts, &file).await
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_selects_saves_and_goes_by_keys() -> Result<()> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut dashboards = layout::dashboards();
+    dashboards.push(Arc::new(lists()));
+    let (scripts, layouts) = watch::channel(generation("one", dashboards));
+    scenes("panel.mjs", &scripts, layouts, folder.path()).await
+}
+
+fn renderer() -> Result<Arc<dyn Renderer>> {
+    let Build::Renderer(build) = infralogs_bokeh::PLUGIN.build else { panic!("the plugin `bokeh` is a renderer") };
+    build(&Settings::default())
+}
+
+/// Plays scenes in a browser on a service with these layouts; `path` is what they need beside its address.
+async fn scenes(
+    play: &str,
+    scripts: &watch::Sender<Layouts>,
+    layouts: watch::Receiver<Layouts>,
+    path: &Path,
+) -> Result<()> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    assert!(here.join("node_modules/playwright-core").exists(), "run `npm ci` in {} first", here.display());
     let store = Arc::new(Through(Hostile));
-    let app = Dashboards {
-        layouts,
-        store,
-        renderer,
-        access: Access::open(),
-        credentials: Vec::new(),
-        unlisted: Arc::default(),
-    }
-    .app();
+    let (renderer, access) = (renderer()?, Access::open());
+    let app = Dashboards { layouts, store, renderer, access, credentials: Vec::new(), unlisted: Arc::default() }.app();
     let listener = infralogs_http::bind("127.0.0.1:0").await?;
     let address = format!("http://{}", listener.local_addr().expect("an address"));
     let (stop, stopped) = watch::channel(false);
     let served = tokio::spawn(infralogs_http::serve(listener, app, infralogs_http::Limits::default(), None, stopped));
 
     let mut node = Command::new("node");
-    node.arg(here.join("tests/browser/page.mjs")).arg(&address).arg(&file);
+    node.arg(here.join("tests/browser").join(play)).arg(&address).arg(path);
     let mut node = node.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("node runs");
     let mut asked = BufReader::new(node.stdout.take().expect("its output")).lines();
     let mut answer = node.stdin.take().expect("its input");
     while let Some(line) = timeout(PATIENCE, asked.next_line()).await.expect("it goes on").expect("text") {
-        act(&scripts, line.strip_prefix("please ").unwrap_or_default());
+        act(scripts, line.strip_prefix("please ").unwrap_or_default());
         let _ = answer.write_all(b"done\n").await;
     }
     let status = timeout(PATIENCE, node.wait()).await.expect("it ends").expect("a status");
@@ -73,6 +89,26 @@ async fn a_person_uses_the_page() -> Result<()> {
     let _ = served.await;
     assert!(status.success(), "the browser's scenes failed, see above");
     Ok(())
+}
+
+/// A table with numbers, of which a row is tinted.
+fn lists() -> Dashboard {
+    let columns = ["host", "lag_ms", "unreadable", "last_error"].map(Arc::from).to_vec();
+    let shape = Shape::Newest { per: vec!["host".into()], columns, limit: 50 };
+    let query = Query { table: "agents".into(), filter: None, last: None, shape };
+    let tint = Some(Tint(Arc::new(Failing)));
+    let table = Panel { tint, ..layout::panel("Machines", PanelKind::Table, query) };
+    Dashboard { name: "lists".into(), title: "Lists".into(), rows: vec![vec![table]], ..layout::fleet() }
+}
+
+/// Colours machines that answer.
+struct Failing;
+
+impl TintRow for Failing {
+    fn tint(&self, row: &[(&str, Value<'_>)]) -> Result<Option<String>> {
+        let fails = row.iter().any(|(name, value)| *name == "last_error" && !value.is_missing());
+        Ok((!fails).then(|| "#e0503a".to_owned()))
+    }
 }
 
 /// What a script's author does meanwhile.

@@ -63,6 +63,55 @@ async fn only_what_follows_is_narrowed() {
     assert!(only.starts_with("Latest") && only.contains("nginx.service") && !only.contains("pid"), "{only}");
 }
 
+#[tokio::test]
+async fn a_stretch_narrows_what_follows_its_chart() {
+    let minute = Some(std::time::Duration::from_secs(60));
+    let over_time = layout::groups("logs", minute, &[], Aggregate::Count);
+    let lags = layout::groups("agents", None, &[Key::Binned("lag_ms".into())], Aggregate::Count);
+    let follower = |title: &str, of: &str, table: &str| {
+        let mut panel = Panel { follows: Some(of.into()), ..layout::latest(title) };
+        panel.query.as_mut().expect("a query").table = table.into();
+        panel
+    };
+    let rows = vec![
+        vec![layout::panel("Over time", PanelKind::Lines { stacked: false }, over_time)],
+        vec![layout::panel("Lags", PanelKind::Histogram, lags)],
+        vec![follower("Then", "Over time", "logs"), follower("So late", "Lags", "agents"), layout::latest("All")],
+    ];
+    let dashboard = Arc::new(Dashboard { picks: Vec::new(), rows, marks: Vec::new(), ..layout::fleet() });
+    let store = Arc::new(Through(Noting::default()));
+    let (_scripts, layouts) = watch::channel(layout::generation("one", vec![dashboard]));
+    let (access, renderer) = (Access::open(), Arc::new(Plain));
+    let app = Dashboards {
+        layouts,
+        store: store.clone(),
+        renderer,
+        access,
+        credentials: Vec::new(),
+        unlisted: Arc::default(),
+    }
+    .app();
+
+    let page: serde_json::Value = get(&app, "/d/fleet.json", &[]).await.body_json().await.expect("a page");
+    let spans = [0, 1, 2].map(|row| page["page"]["rows"][row][0]["spans"].clone());
+    assert_eq!(spans, ["time".into(), "lag_ms".into(), serde_json::Value::Null], "charts that are followed");
+    assert!(store.0.0.lock().expect("no panic").is_empty());
+
+    let now = infralogs_core::time::Time::now().0;
+    let time = format!("between=time~{}~{now}", now - 60_000_000);
+    get(&app, &format!("/d/fleet.json?{time}&between=lag_ms~100~250&between=pid~1~9"), &[]).await;
+    let mut asked = store.0.0.lock().expect("no panic").clone();
+    asked.sort_by_key(|one| one.contains("lag_ms"));
+    let [then, late] = asked.as_slice() else { panic!("two questions are narrowed: {asked:?}") };
+    assert!(then.contains(&now.to_string()) && then.contains("Ge") && then.contains("Lt"), "{then}");
+    assert!(late.contains("lag_ms") && late.contains("100") && late.contains("250") && !late.contains("pid"), "{late}");
+
+    for wrong in ["time", "time~9~3", "time~a~b", "~1~2", "a b~1~2"] {
+        let answer = get(&app, &format!("/d/fleet.json?between={}", wrong.replace(' ', "%20")), &[]).await;
+        assert_eq!(answer.status(), 400, "{wrong}");
+    }
+}
+
 /// Notes every question.
 #[derive(Default)]
 struct Counting(Mutex<Vec<Query>>);

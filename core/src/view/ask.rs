@@ -1,6 +1,6 @@
 //! From a layout and a view to what the store is really asked: filters joined, buckets coarsened, windows set.
 
-use super::View;
+use super::{Span, View};
 use crate::{
     dashboard::{Dashboard, Panel, PanelKind},
     definitions::Definitions,
@@ -30,7 +30,7 @@ const STEPS_S: [u64; 17] = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 
 /// than a screen can show.
 pub fn effective(dashboard: &Dashboard, view: &View, definitions: &Definitions, window: Window) -> Dashboard {
     let mut dashboard = dashboard.clone();
-    let (picks, tapped) = (dashboard.picks.clone(), tapped(&dashboard));
+    let (picks, tapped, spanned) = (dashboard.picks.clone(), tapped(&dashboard), spanned(&dashboard));
     let marks = dashboard.marks.iter_mut().map(|mark| (&mut mark.query, None));
     let panels = dashboard.rows.iter_mut().flatten();
     let panels = panels.filter_map(|panel| Some((panel.query.as_mut()?, panel.follows.as_deref())));
@@ -39,12 +39,12 @@ pub fn effective(dashboard: &Dashboard, view: &View, definitions: &Definitions, 
         let more = follows.and_then(|title| tapped.get(title)).filter(|column| !picks.contains(column));
         for column in picks.iter().chain(more) {
             let Some(values) = view.picks.get(column) else { continue };
-            if let Some(chosen) = chosen(table, column, values) {
-                query.filter = Some(match query.filter.take() {
-                    Some(filter) => filter.and(chosen),
-                    None => chosen,
-                });
-            }
+            narrow(query, chosen(table, column, values));
+        }
+        if let Some(column) = follows.and_then(|title| spanned.get(title))
+            && let Some(span) = view.spans.get(&**column)
+        {
+            narrow(query, within(table, column, *span));
         }
         let span = query.last.unwrap_or_else(|| length(window));
         if let Shape::Groups { every: Some(every), .. } = &mut query.shape {
@@ -58,6 +58,32 @@ pub fn effective(dashboard: &Dashboard, view: &View, definitions: &Definitions, 
 fn tapped(dashboard: &Dashboard) -> HashMap<String, Arc<str>> {
     let panels = dashboard.rows.iter().flatten();
     panels.filter_map(|panel| Some((panel.title.clone(), dashboard.taps(panel)?.clone()))).collect()
+}
+
+/// Along which column a stretch is selected on a panel, by its title: panels that follow it show what is within.
+fn spanned(dashboard: &Dashboard) -> HashMap<String, Arc<str>> {
+    let panels = dashboard.rows.iter().flatten();
+    panels.filter_map(|panel| Some((panel.title.clone(), dashboard.spans(panel)?.into()))).collect()
+}
+
+/// Only records for which this is true too.
+fn narrow(query: &mut Query, more: Option<Expr>) {
+    let Some(more) = more else { return };
+    query.filter = Some(match query.filter.take() {
+        Some(filter) => filter.and(more),
+        None => more,
+    });
+}
+
+/// `column` lies within; `None` if the table has no such column of numbers.
+fn within(table: &TableDef, column: &str, span: Span) -> Option<Expr> {
+    let bound = |value: i64| match table.column(column)?.storage() {
+        Storage::Int => Some(Expr::Literal(Literal::Int(value))),
+        Storage::Float => Some(Expr::Literal(Literal::Float(value as f64))),
+        Storage::Text | Storage::Bool => None,
+    };
+    let from = Expr::compare(Compare::Ge, Expr::field(column), bound(span.from)?);
+    Some(from.and(Expr::compare(Compare::Lt, Expr::field(column), bound(span.to)?)))
 }
 
 /// When a query runs: the page's window, its own, or for the present state of agents any time at all. The zone counts

@@ -50,10 +50,36 @@ pub struct View {
     pub reach: Option<Reach>,
     /// Chosen values by column; a record passes with any of them.
     pub picks: BTreeMap<Arc<str>, BTreeSet<String>>,
+    /// Stretches selected on charts, by column: panels that follow such a chart show only records within.
+    pub spans: BTreeMap<Arc<str>, Span>,
     /// Light or dark.
     pub theme: Theme,
     /// Where the reader's clock hangs.
     pub zone: Zone,
+}
+
+/// From one value of a column up to another, which is not in it; whole numbers of the column's own unit (times in
+/// microseconds since 1970).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Span {
+    /// The first value in it.
+    pub from: i64,
+    /// The first value beyond it.
+    pub to: i64,
+}
+
+impl Span {
+    /// Reads `column~from~to`.
+    fn parse(text: &str) -> Result<(Arc<str>, Self)> {
+        let wrong = || {
+            let what = format!("`{}` is no stretch of a column", text.escape_debug());
+            Error::invalid(what).help("write column~from~to, such as lag_ms~100~250")
+        };
+        let [column, from, to] = *text.split('~').collect::<Vec<_>>() else { return Err(wrong()) };
+        let number = |text: &str| text.parse::<i64>().map_err(|_| wrong());
+        let span = Self { from: number(from)?, to: number(to)? };
+        if could_be_column(column) && span.from < span.to { Ok((column.into(), span)) } else { Err(wrong()) }
+    }
 }
 
 /// Which time a view shows.
@@ -66,8 +92,8 @@ pub enum Reach {
 }
 
 impl View {
-    /// Reads a URL's parameters: `last` or `from` and `to`, `theme`, `tz`; any other name is a pick of that
-    /// column (kept only if it could be one; the layout says later which count).
+    /// Reads a URL's parameters: `last` or `from` and `to`, `theme`, `tz`, `between` (a [`Span`]); any other name is a
+    /// pick of that column (kept only if it could be one; the layout says later which count).
     pub fn parse<'p>(
         dashboard: &str,
         parameters: impl IntoIterator<Item = (&'p str, &'p str)>,
@@ -77,6 +103,7 @@ impl View {
             dashboard: dashboard.into(),
             reach: None,
             picks: BTreeMap::new(),
+            spans: BTreeMap::new(),
             theme: Theme::Dark,
             zone: Zone::utc(),
         };
@@ -89,6 +116,7 @@ impl View {
                 "to" => to = Some(Time::parse(value, now)?),
                 "theme" => view.theme = theme(value)?,
                 "tz" => view.zone = Zone::parse(value)?,
+                "between" => view.select(value)?,
                 _ => view.pick(name, value)?,
             }
         }
@@ -101,9 +129,17 @@ impl View {
         Ok(view)
     }
 
+    fn select(&mut self, text: &str) -> Result<()> {
+        let (column, span) = Span::parse(text)?;
+        if self.spans.len() == PICKS_MAX {
+            return Err(Error::invalid(format!("stretches of more than {PICKS_MAX} columns are selected")));
+        }
+        self.spans.insert(column, span);
+        Ok(())
+    }
+
     fn pick(&mut self, column: &str, value: &str) -> Result<()> {
-        let could_be = column.len() <= 64 && column.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        if !could_be {
+        if !could_be_column(column) {
             return Ok(());
         }
         if value.len() > PICK_VALUE_BYTES_MAX {
@@ -140,6 +176,10 @@ impl View {
 pub fn tick(now: Time, every: Duration) -> Time {
     let step = i64::try_from(every.as_micros()).unwrap_or(i64::MAX).max(1_000_000);
     Time(now.0.div_euclid(step) * step)
+}
+
+fn could_be_column(name: &str) -> bool {
+    (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 fn theme(word: &str) -> Result<Theme> {

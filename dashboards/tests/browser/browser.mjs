@@ -36,7 +36,7 @@ export async function browse(visit, options = {}) {
 export async function opened(context, address) {
   const page = await context.newPage();
   await page.goto(address);
-  await page.waitForSelector('#app[data-ready="true"]', { timeout: 60_000 });
+  await page.waitForSelector('#app[data-ready="true"]', { timeout: 180_000 });
   return page;
 }
 

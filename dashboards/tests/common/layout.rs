@@ -64,7 +64,7 @@ pub fn fleet() -> Dashboard {
                 Panel { wide: 3, ..panel("Not there yet", PanelKind::Bars, top("nowhere", "host", 5)) },
             ],
             vec![panel("Errors by service", PanelKind::Lines { stacked: false }, lines)],
-            vec![latest("Latest errors")],
+            vec![Panel { follows: Some("Errors by host".into()), ..latest("Latest errors") }],
         ],
         place: "scripts/dashboards/fleet.rhai:4:1".into(),
     }

@@ -28,6 +28,9 @@ use std::sync::Arc;
 /// The version of BokehJS these documents are written for; another one draws them with a warning.
 pub const BOKEH_VERSION: &str = "3.9.2";
 
+/// How much room the panels of a row have on an ordinary screen, in pixels.
+const PAGE_WIDTH: u32 = 1_220;
+
 /// The renderer `bokeh`.
 pub static PLUGIN: Plugin = Plugin {
     name: "bokeh",
@@ -82,12 +85,14 @@ fn spots<'a>(scene: &Scene<'a>) -> Vec<Spot<'a>> {
     let mut spots = Vec::new();
     for row in &scene.dashboard.rows {
         let answers = &scene.answers[spots.len()..spots.len() + row.len()];
-        let height = row.iter().zip(answers).map(|(panel, answer)| panel::natural_height(panel, answer)).max();
+        let height = panel::row_height(row, answers);
+        let shares: u32 = row.iter().map(|panel| u32::from(panel.wide)).sum();
         for (panel, answer) in row.iter().zip(answers) {
+            let width = PAGE_WIDTH * u32::from(panel.wide) / shares.max(1);
             let place = spots.len();
             let spark = scene.sparks.get(place).and_then(Option::as_deref);
-            let height = panel.height.map_or(height.unwrap_or_default(), u32::from);
-            spots.push(Spot { id: words.take(&panel.title), panel, answer, spark, height, place, source: None });
+            let height = panel.height.map_or(height, u32::from);
+            spots.push(Spot { id: words.take(&panel.title), panel, answer, spark, height, width, place, source: None });
         }
     }
     spots

@@ -68,6 +68,8 @@ pub(crate) struct Spot<'a> {
     pub spark: Option<&'a Rows>,
     /// In pixels.
     pub height: u32,
+    /// On an ordinary screen, about, in pixels.
+    pub width: u32,
     /// Which panel of the page it is, in reading order.
     pub place: usize,
     /// The columns it has in common with other panels.

@@ -42,6 +42,7 @@ pub(crate) fn toolbar_css(look: &Look) -> String {
 /// Legends wrap.
 pub(crate) fn legend_css() -> String {
     ":host{max-width:100%}.bk-grid{display:flex;flex-wrap:wrap;width:auto;gap:2px 14px!important}\
+     .bk-grid,.bk-item{max-width:100%}.bk-item,.bk-label{min-width:0;overflow:hidden;text-overflow:ellipsis}\
      .bk-item{border-radius:4px}.bk-item:hover{opacity:.8}.bk-glyph{border-radius:3px}"
         .to_owned()
 }
@@ -128,6 +129,11 @@ pub(crate) fn names_axis(page: &Page<'_>, id: &str, names: &[String]) -> Model {
         .set("major_label_overrides", Attr::Map(named.into_iter().map(label).collect()))
 }
 
+/// Labels along an axis leave each other room, however narrow the screen is.
+pub(crate) fn no_overlap(id: &str) -> Model {
+    Model::new("NoOverlap", format!("{id}/x/room")).set("min_distance", 10)
+}
+
 /// The range of so many names; the first stands at the top, or left.
 pub(crate) fn names_range(id: &str, count: usize, down: bool) -> Model {
     let (first, last) = (-0.5, count.max(1) as f64 - 0.5);
@@ -196,11 +202,9 @@ pub(crate) fn legend_of(page: &Page<'_>, id: &str, items: Vec<Model>) -> Model {
 }
 
 /// Pan, zoom and reset along time, and what else a panel has. Dragging zooms; Ctrl and the wheel too.
-pub(crate) fn time_tools(page: &Page<'_>, id: &str, more: Vec<Attr>) -> Model {
-    let look = page.look;
-    let overlay = Model::new("BoxAnnotation", format!("{id}/zoom/box")).set("fill_color", look.mark);
-    let overlay = overlay.set("fill_alpha", 0.12).set("line_color", look.mark).set("line_alpha", 0.5);
-    let overlay = overlay.set("visible", false).set("level", "overlay");
+pub(crate) fn time_tools(page: &Page<'_>, spot: &Spot<'_>, more: Vec<Attr>) -> Model {
+    let id = spot.id.as_str();
+    let overlay = overlay(&format!("{id}/zoom/box"), page.look.mark);
     let zoom = Model::new("BoxZoomTool", format!("{id}/zoom")).set("dimensions", "width").set("overlay", overlay);
     let zoom = zoom.share();
     let wheel = Model::new("WheelZoomTool", format!("{id}/wheel")).set("dimensions", "width").set("visible", false);
@@ -210,8 +214,34 @@ pub(crate) fn time_tools(page: &Page<'_>, id: &str, more: Vec<Attr>) -> Model {
     let mut tools: Vec<Attr> = vec![(&zoom).into(), pan.into(), (&wheel).into()];
     tools.push(Model::new("ResetTool", format!("{id}/reset")).into());
     tools.push(cross.set("overlay", &page.crosshair).into());
+    if page.scene.dashboard.spans(spot.panel).is_some() {
+        // It only says where it was dragged: moments, not points, are selected.
+        tools.push(box_select(page, id, "width", &[]).into());
+    }
     tools.extend(more);
     toolbar(page, id, tools).set("active_drag", &zoom).set("active_scroll", &wheel)
+}
+
+/// What lies over a plot while something is dragged over it.
+fn overlay(id: &str, colour: &'static str) -> Model {
+    let faint = Model::new("BoxAnnotation", id).set("fill_color", colour).set("fill_alpha", 0.12);
+    faint.set("line_color", colour).set("line_alpha", 0.5).set("visible", false).set("level", "overlay")
+}
+
+/// Selects by dragging; the page hears of it and narrows what follows the panel.
+pub(crate) fn box_select(page: &Page<'_>, id: &str, dimensions: &str, drawn: &[&Shared]) -> Shared {
+    let overlay = overlay(&format!("{id}/select/box"), page.look.series[0]);
+    let tool = Model::new("BoxSelectTool", format!("{id}/select")).set("dimensions", dimensions);
+    let tool = tool.set("description", "Select: narrows the panels that follow (Shift and drag)");
+    tool.set("renderers", drawn.to_vec()).set("overlay", overlay).share()
+}
+
+/// What is selected along the axis, drawn by the page, which knows it from its address.
+pub(crate) fn chosen(page: &Page<'_>, spot: &Spot<'_>) -> Option<Attr> {
+    page.scene.dashboard.spans(spot.panel)?;
+    let look = page.look;
+    let chosen = overlay(&format!("{}/chosen", spot.id), look.series[0]);
+    Some(chosen.set("level", "underlay").into())
 }
 
 /// A toolbar that shows itself when the pointer is over the plot.
@@ -254,6 +284,18 @@ pub(crate) fn tappable(page: &Page<'_>, spot: &Spot<'_>, drawn: &Shared, hover: 
         tap.set("visible", false).into()
     });
     std::iter::once(hover.into()).chain(tap).collect()
+}
+
+/// The tools of a plot whose bars are chosen: by a tap, and several by dragging over them.
+pub(crate) fn selecting(page: &Page<'_>, spot: &Spot<'_>, along: &str, drawn: &Shared, hover: Model) -> Model {
+    let dashboard = page.scene.dashboard;
+    let mut tools = tappable(page, spot, drawn, hover);
+    if dashboard.taps(spot.panel).is_none() && dashboard.spans(spot.panel).is_none() {
+        return toolbar(page, &spot.id, tools);
+    }
+    let select = box_select(page, &spot.id, along, &[drawn]);
+    tools.push((&select).into());
+    toolbar(page, &spot.id, tools).set("active_drag", &select)
 }
 
 /// A line that is only there to be pointed at: it spans the plot at half its height. A panel without data has nothing

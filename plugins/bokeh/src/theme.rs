@@ -43,8 +43,8 @@ pub(crate) struct Look {
 
 /// Dark text on light.
 pub(crate) static LIGHT: Look = Look {
-    series: ["#3967dc", "#d0881c", "#229f98", "#b3246a", "#9681f0", "#55790e", "#224a8d", "#a0685c"],
-    others: "#9aa5b1",
+    series: ["#3967dc", "#c9821a", "#229f98", "#b3246a", "#9681f0", "#55790e", "#224a8d", "#a0685c"],
+    others: "#86919e",
     heat: ["#eef2f7", "#d3e3f4", "#a9cdea", "#73b0dc", "#438fc9", "#2470b3", "#155592", "#0e3d6f", "#08264a"],
     text: "#1c2733",
     muted: "#5d6b7a",
@@ -54,7 +54,7 @@ pub(crate) static LIGHT: Look = Look {
     raised: "#f3f6fa",
     good: "#08795d",
     warn: "#a86400",
-    warn_fill: "#e59a10",
+    warn_fill: "#c98208",
     bad: "#cf2f3f",
     fatal: "#8a1f96",
     mark: "#6b4fc4",
@@ -94,7 +94,7 @@ impl Look {
         match place / self.series.len() {
             0 => base.to_owned(),
             1 => blend(base, self.text, 0.35),
-            _ => blend(base, self.card, 0.4),
+            _ => blend(base, self.text, 0.65),
         }
     }
 
@@ -108,6 +108,16 @@ impl Look {
             "info" => Some(self.series[0]),
             "debug" | "trace" => Some(self.others),
             _ => None,
+        }
+    }
+
+    /// The colour of a level's word where it is read: only what is worth a look has one.
+    pub(crate) fn level_text(&self, word: &str) -> &'static str {
+        match word {
+            "emergency" | "alert" | "critical" | "emerg" | "crit" | "fatal" => self.fatal,
+            "error" | "err" => self.bad,
+            "warning" | "warn" => self.warn,
+            _ => self.text,
         }
     }
 

@@ -39,7 +39,13 @@ impl Scale {
             |suffix: String| if largest >= GROUPED_FROM { Style::Grouped(suffix) } else { Style::Plain(suffix) };
         match unit {
             Unit::Number => Self { divide: 1.0, style: counted(String::new()) },
-            Unit::Named(word) => Self { divide: 1.0, style: counted(format!("{THIN}{word}")) },
+            Unit::Named(word) => match micros_of(word) {
+                Some(micros) => {
+                    let scale = Self::new(&Unit::Duration, largest * micros);
+                    Self { divide: scale.divide / micros, ..scale }
+                }
+                None => Self { divide: 1.0, style: counted(format!("{THIN}{word}")) },
+            },
             Unit::Percent => Self { divide: 1.0, style: Style::Plain(format!("{THIN}%")) },
             Unit::Bytes => Self { divide: 1.0, style: Style::Bytes },
             Unit::Duration => {
@@ -111,7 +117,10 @@ pub(crate) fn parts(unit: &Unit, value: f64) -> (String, String) {
     }
     match unit {
         Unit::Number => (digits(value), String::new()),
-        Unit::Named(word) => (digits(value), word.clone()),
+        Unit::Named(word) => match micros_of(word) {
+            Some(micros) => parts(&Unit::Duration, value * micros),
+            None => (digits(value), word.clone()),
+        },
         Unit::Percent => (digits(value), "%".into()),
         Unit::Bytes => {
             let names = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
@@ -140,6 +149,12 @@ pub(crate) fn figures(value: f64) -> f64 {
     }
     let power = 10f64.powi(5 - value.abs().log10().floor() as i32);
     if power.is_finite() && power > 0.0 { (value * power).round() / power } else { value }
+}
+
+/// Three significant figures; whole numbers keep all their digits.
+pub(crate) fn short(value: f64) -> f64 {
+    let power = 10f64.powi((2 - value.abs().log10().floor() as i32).max(0));
+    if value.fract() == 0.0 || !power.is_finite() { value } else { (value * power).round() / power }
 }
 
 /// Three figures after grouping: `12 345`, `12.3`, `0.0123`. Whole numbers keep all their digits.
@@ -173,6 +188,12 @@ fn group(whole: &str) -> String {
         grouped.push(digit);
     }
     grouped
+}
+
+/// How many microseconds a script's word means, if it is a unit of time: such numbers are lengths of time.
+pub(crate) fn micros_of(word: &str) -> Option<f64> {
+    const UNITS: [(&str, f64); 6] = [("us", 1.0), ("µs", 1.0), ("ms", 1e3), ("s", 1e6), ("min", 60e6), ("h", 3_600e6)];
+    UNITS.iter().find(|(name, _)| *name == word).map(|(_, micros)| *micros)
 }
 
 /// The largest unit of time that leaves at least one of it.
@@ -221,6 +242,8 @@ mod tests {
             (Unit::Duration, 250.0, "250 µs"),
             (Unit::Percent, 42.0, "42 %"),
             (Unit::Named("req/s".into()), 10_000.0, "10 000 req/s"),
+            (Unit::Named("ms".into()), 250.0, "250 ms"),
+            (Unit::Named("ms".into()), 5_400_000.0, "90 min"),
         ];
         for (unit, value, expect) in cases {
             assert_eq!(text(&unit, value).replace(THIN, " "), expect);

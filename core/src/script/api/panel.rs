@@ -257,7 +257,7 @@ fn numbers(shelf: &mut Shelf) {
     shelf.add(
         "unit",
         &["panel: Panel", "unit: String"],
-        "What its numbers count: `bytes`, `duration` (microseconds), `percent`, or any word.",
+        "What its numbers count: `bytes`, `duration` (microseconds), `percent`, a unit of time (`us`, `ms`, `s`, `min`, `h`), or any word.",
         r#".unit("ms")"#,
         |context: NativeCallContext<'_>, mut draft: PanelDraft, unit: Dynamic| {
             let unit = Call::of(&context).text(0, &unit);

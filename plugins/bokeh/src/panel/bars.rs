@@ -13,6 +13,8 @@ use serde_json::Value;
 
 /// The most bars.
 const BARS_MAX: usize = 30;
+/// From one bar to the next at most, in pixels.
+const PITCH_MAX: u32 = 38;
 
 /// One bar.
 #[derive(Debug, Default)]
@@ -82,14 +84,16 @@ fn with_bars(page: &Page<'_>, spot: &Spot<'_>, bars: &[Bar], note: Note<'_>) -> 
     let end = if largest > 0.0 { largest } else { 1.0 };
     let x_range = Model::new("Range1d", format!("{id}/x/range")).set("start", 0).set("end", end);
     let numbers = plot::names_axis(page, &format!("{id}/numbers"), &texts);
+    // Few bars in a high panel stay as thick as bars are, at its top.
+    let room = (spot.height / PITCH_MAX) as usize;
     let hover = plot::hover(page, id, &drawn, "<b>@{name}</b> &nbsp;@{text}".into(), Vec::new());
     plot::plot(page, spot, note)
         .set_all([plot::spoken(&said)])
         .set("x_range", x_range)
-        .set("y_range", plot::names_range(&format!("{id}/y/range"), bars.len(), true))
+        .set("y_range", plot::names_range(&format!("{id}/y/range"), bars.len().max(room), true))
         .set("left", vec![plot::names_axis(page, &format!("{id}/names"), &names)])
         .set("right", vec![numbers.set("major_label_text_color", page.look.text)])
         .set("renderers", vec![&drawn])
-        .set("toolbar", plot::toolbar(page, id, plot::tappable(page, spot, &drawn, hover)))
+        .set("toolbar", plot::selecting(page, spot, "height", &drawn, hover))
         .share()
 }

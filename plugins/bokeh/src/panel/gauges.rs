@@ -54,7 +54,7 @@ pub(crate) fn draw(page: &Page<'_>, spot: &Spot<'_>, rows: &Rows) -> Result<Shar
         )
     };
     let mut html: String = gauges.iter().take(GAUGES_MAX).map(bar).collect();
-    html = format!("<ul class=\"gauges\">{html}</ul>");
+    html = format!("<ul class=\"gauges\" style=\"--most:{}px\">{html}</ul>", spot.height);
     if gauges.len() > GAUGES_MAX {
         html += &format!("<p class=\"note\">and {} more, less full</p>", gauges.len() - GAUGES_MAX);
     }
@@ -82,8 +82,9 @@ pub(crate) fn css(look: &Look) -> String {
     let Look { text, muted, edge, warn, .. } = look;
     format!(
         ":host{{font-family:{FONT};--bokeh-base-font:{FONT}}}.bk-clearfix{{width:100%}}\
-         .gauges{{display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));gap:14px 24px;margin:4px 0;\
-         padding:0;list-style:none;color:{text};font-variant-numeric:tabular-nums}}\
+         .gauges{{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(230px,100%),1fr));gap:14px 24px;\
+         margin:4px -6px 4px 0;padding:0 6px 0 0;list-style:none;color:{text};font-variant-numeric:tabular-nums;\
+         max-height:var(--room,var(--most));overflow:auto;scrollbar-width:thin;scrollbar-color:{edge} transparent}}\
          .gauge{{display:grid;grid-template-columns:1fr auto;gap:4px 8px;align-items:baseline;font-size:13px}}\
          .name{{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}}\
          .percent{{font-weight:650;color:var(--state)}}\

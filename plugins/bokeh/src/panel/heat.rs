@@ -146,16 +146,23 @@ fn with_cells(page: &Page<'_>, spot: &Spot<'_>, cells: &Cells, note: Note<'_>) -
         .set("right", vec![colour_bar(page, spot, &mapper, largest)]);
     match cells.times {
         Some(_) => plot
+            .set_all(plot::chosen(page, spot).map(|chosen| ("center", Attr::List(vec![chosen]))))
             .set("renderers", [vec![drawn], page.marks(id).to_vec()].concat())
             .set("x_range", page.range(spot))
             .set("below", vec![plot::time_axis(page, id)])
             .set("extra_y_ranges", page.extra_ranges())
-            .set("toolbar", plot::time_tools(page, id, vec![hover.into()]))
+            .set("toolbar", plot::time_tools(page, spot, vec![hover.into()]))
             .share(),
         None => plot
             .set("renderers", vec![drawn])
             .set("x_range", plot::names_range(&format!("{id}/x/range"), cells.columns.len(), false))
-            .set("below", vec![plot::names_axis(page, &format!("{id}/x"), &sparse(&cells.columns))])
+            .set(
+                "below",
+                vec![
+                    plot::names_axis(page, &format!("{id}/x"), &sparse(&cells.columns))
+                        .set("major_label_policy", plot::no_overlap(id)),
+                ],
+            )
             .set("toolbar", plot::toolbar(page, id, vec![hover.into()]))
             .share(),
     }

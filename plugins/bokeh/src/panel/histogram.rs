@@ -27,15 +27,15 @@ struct Bins {
 }
 
 impl Bins {
-    fn of(numbers: &[(f64, f64)]) -> Self {
+    fn of(numbers: &[(f64, f64)], unit: &Unit) -> Self {
         let smallest = numbers.iter().map(|(number, _)| *number).fold(f64::INFINITY, f64::min);
         let largest = numbers.iter().map(|(number, _)| *number).fold(f64::NEG_INFINITY, f64::max);
         let positive = numbers.iter().map(|(number, _)| *number).filter(|number| *number > 0.0);
         let least = positive.fold(f64::INFINITY, f64::min);
         let edges = if smallest >= 0.0 && largest / least > GROWS_FROM {
-            growing(smallest, least, largest)
+            growing(smallest, least, largest, unit)
         } else {
-            even(smallest, largest)
+            even(smallest, largest, unit)
         };
         let mut counts = vec![0.0; edges.len().saturating_sub(1)];
         for (number, count) in numbers {
@@ -65,28 +65,65 @@ impl Bins {
     }
 }
 
-/// Steps of 1, 2 or 5 times a power of ten.
-fn even(smallest: f64, largest: f64) -> Vec<f64> {
+/// Steps that people read easily: 1, 2 or 5 times a power of ten, of bytes powers of two.
+fn even(smallest: f64, largest: f64, unit: &Unit) -> Vec<f64> {
     let wanted = ((largest - smallest) / BINS).max(f64::MIN_POSITIVE);
     let power = 10f64.powf(wanted.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].map(|part| part * power).into_iter().find(|step| *step >= wanted * 0.999);
+    let round = [1.0, 2.0, 5.0, 10.0].map(|part| part * power).into_iter().find(|step| *step >= wanted * 0.999);
+    let round = match unit {
+        Unit::Bytes => 2f64.powf(wanted.log2().ceil().max(0.0)),
+        _ => round.unwrap_or(wanted),
+    };
     // Numbers are cut to three figures: no bin may be narrower than their steps, or some would always be empty.
     let figures = 10f64.powf(largest.abs().max(smallest.abs()).max(f64::MIN_POSITIVE).log10().floor() - 2.0);
-    let step = step.unwrap_or(wanted).max(figures);
+    let step = round.max(figures);
     let first = (smallest / step).floor();
     let count = ((largest / step).floor() - first) as usize + 1;
     (0..=count.min(200)).map(|at| (first + at as f64) * step).collect()
 }
 
-/// 1, 2, 5, 10, 20 … from the smallest number above zero; zeros have a bin of their own.
-fn growing(smallest: f64, least: f64, largest: f64) -> Vec<f64> {
+/// Edges that grow, from the smallest number above zero; zeros have a bin of their own.
+fn growing(smallest: f64, least: f64, largest: f64, unit: &Unit) -> Vec<f64> {
     let mut edges = if smallest == 0.0 { vec![0.0] } else { Vec::new() };
-    let powers = least.log10().floor() as i32..=largest.log10().floor() as i32 + 1;
-    let all: Vec<f64> = powers.flat_map(|power| [1.0, 2.0, 5.0].map(|part| part * 10f64.powi(power))).collect();
+    let all = ladder(least, largest, unit);
     let first = all.iter().rposition(|edge| *edge <= least).unwrap_or(0);
     let last = all.iter().position(|edge| *edge > largest).unwrap_or(all.len() - 1);
     edges.extend(&all[first..=last]);
     edges
+}
+
+/// 1, 2, 5, 10, 20 …; of bytes powers of two; of lengths of time what clocks count by.
+fn ladder(least: f64, largest: f64, unit: &Unit) -> Vec<f64> {
+    /// From a second on, in seconds.
+    const CLOCK: [f64; 17] = [
+        1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0, 7_200.0, 18_000.0, 43_200.0, 86_400.0,
+        172_800.0, 432_000.0,
+    ];
+    let tens = |least: f64, largest: f64| -> Vec<f64> {
+        let powers = least.log10().floor() as i32..=largest.log10().floor() as i32 + 1;
+        powers.flat_map(|power| [1.0, 2.0, 5.0].map(|part| part * 10f64.powi(power))).collect()
+    };
+    let micros = match unit {
+        Unit::Duration => Some(1.0),
+        Unit::Named(word) => unit::micros_of(word),
+        _ => None,
+    };
+    match (unit, micros) {
+        (Unit::Bytes, _) => {
+            let powers = least.log2().floor() as i32..=largest.log2().floor() as i32 + 1;
+            powers.map(|power| 2f64.powi(power)).collect()
+        }
+        (_, Some(micros)) => {
+            let second = 1e6 / micros;
+            let mut edges = tens(least, largest.min(second));
+            edges.retain(|edge| *edge < second);
+            edges.extend(CLOCK.map(|seconds| seconds * second));
+            let days = 1_000_000.0 * second;
+            edges.extend(tens(days, largest.max(days)));
+            edges
+        }
+        _ => tens(least, largest),
+    }
 }
 
 /// The panel with rows, or why it can't be drawn with them.
@@ -109,7 +146,7 @@ pub(crate) fn draw(page: &Page<'_>, spot: &Spot<'_>, rows: &Rows) -> Result<Shar
     if numbers.is_empty() {
         return Ok(without_data(page, spot, Note::Empty(spot.panel.empty.as_deref())));
     }
-    Ok(with_bins(page, spot, &Bins::of(&numbers), &unit, Note::None))
+    Ok(with_bins(page, spot, &Bins::of(&numbers, &unit), &unit, Note::None))
 }
 
 /// The panel without bins.
@@ -142,6 +179,13 @@ fn with_bins(page: &Page<'_>, spot: &Spot<'_>, bins: &Bins, unit: &Unit, note: N
         lists.into_iter().map(|(name, list)| (name.to_owned(), Attr::Json(Value::Array(list)))).collect();
     data.extend([("left".into(), places(0.04)), ("right".into(), places(0.96))]);
     data.push(("count".into(), Attr::Numbers(bins.counts.clone())));
+    if page.scene.dashboard.spans(panel).is_some() {
+        // Whole numbers, as a selection has them: a bin begins with the first of its own.
+        let ends = |from: usize| {
+            Attr::Numbers(bins.edges.iter().skip(from).take(bins.counts.len()).map(|edge| edge.ceil()).collect())
+        };
+        data.extend([("from".into(), ends(0)), ("to".into(), ends(1))]);
+    }
     let source = plot::source(id, data);
     let corners = Attr::Map(vec![(json!("top_left"), 2.into()), (json!("top_right"), 2.into())]);
     let bar = Model::new("Quad", format!("{id}/bins/glyph")).set("left", field("left")).set("right", field("right"));
@@ -150,7 +194,10 @@ fn with_bins(page: &Page<'_>, spot: &Spot<'_>, bins: &Bins, unit: &Unit, note: N
     let drawn = plot::glyph(id, "bins", &source, bar).share();
     let tooltip = "<b>@{span}</b><br>@{text}<br>@{below}";
     let hover = plot::hover(page, id, &drawn, tooltip.into(), Vec::new());
-    let scale = Scale::new(&Unit::Number, largest).axis(&format!("{id}/y"), largest);
+    let mut scale = Scale::new(&Unit::Number, largest).axis(&format!("{id}/y"), largest);
+    // Records are whole.
+    let ticker = Model::new("BasicTicker", format!("{id}/y/ticker")).set("min_interval", 1);
+    scale.push(("ticker", ticker.into()));
     let y = plot::value_axis(page, id, scale, !bins.counts.is_empty());
     let mut center: Vec<Attr> = vec![plot::grid(page, id, &y, 1).into()];
     center.extend([("p50", 0.5), ("p95", 0.95)].map(|(name, share)| percentile(page, id, bins, name, share)));
@@ -171,8 +218,8 @@ fn with_bins(page: &Page<'_>, spot: &Spot<'_>, bins: &Bins, unit: &Unit, note: N
         .set("below", vec![edges_axis(page, id, bins, unit)])
         .set("left", vec![y])
         .set("center", Attr::List(center))
-        .set("renderers", vec![drawn])
-        .set("toolbar", plot::toolbar(page, id, vec![hover.into()]))
+        .set("renderers", vec![&drawn])
+        .set("toolbar", plot::selecting(page, spot, "width", &drawn, hover))
         .share()
 }
 
@@ -189,13 +236,13 @@ fn percentile(page: &Page<'_>, id: &str, bins: &Bins, name: &str, share: f64) ->
     span.set("line_dash", dash).set("line_alpha", 0.8).set("visible", !bins.counts.is_empty()).into()
 }
 
-/// Every bin's edge, or as many as find room.
+/// Every bin's edge, or as many as find room: the browser leaves out what would touch its neighbour.
 fn edges_axis(page: &Page<'_>, id: &str, bins: &Bins, unit: &Unit) -> Model {
-    const LABELS_MAX: usize = 6;
+    const LABELS_MAX: usize = 10;
     let every = bins.edges.len().div_ceil(LABELS_MAX).max(1);
     let label = |(at, edge): (usize, &f64)| if at % every == 0 { unit::text(unit, *edge) } else { String::new() };
     let names: Vec<String> = bins.edges.iter().enumerate().map(label).collect();
-    plot::names_axis(page, &format!("{id}/x"), &names)
+    plot::names_axis(page, &format!("{id}/x"), &names).set("major_label_policy", plot::no_overlap(id))
 }
 
 #[cfg(test)]
@@ -204,11 +251,21 @@ mod tests {
 
     #[test]
     fn bins_have_round_edges_and_lose_nothing() {
-        let even = Bins::of(&[(3.0, 2.0), (7.5, 1.0), (59.0, 4.0)]);
+        let plain = |numbers: &[(f64, f64)]| Bins::of(numbers, &Unit::Number);
+        let even = plain(&[(3.0, 2.0), (7.5, 1.0), (59.0, 4.0)]);
         assert_eq!((even.edges[0], even.total()), (2.0, 7.0), "{even:?}");
-        let growing = Bins::of(&[(0.0, 1.0), (0.3, 2.0), (40.0, 3.0), (5_000.0, 4.0)]);
+        let growing = plain(&[(0.0, 1.0), (0.3, 2.0), (40.0, 3.0), (5_000.0, 4.0)]);
         assert_eq!(growing.edges[..4], [0.0, 0.2, 0.5, 1.0]);
         assert_eq!((growing.total(), growing.edges.last()), (10.0, Some(&10_000.0)));
-        assert_eq!(Bins::of(&[(5.0, 9.0)]).total(), 9.0, "one number");
+        assert_eq!(plain(&[(5.0, 9.0)]).total(), 9.0, "one number");
+        let texts = |unit: &Unit, numbers: &[(f64, f64)]| -> Vec<String> {
+            let edges = Bins::of(numbers, unit).edges;
+            edges.iter().map(|edge| unit::text(unit, *edge).replace('\u{202f}', " ")).collect()
+        };
+        let lag = texts(&Unit::Named("ms".into()), &[(300.0, 1.0), (4_000_000.0, 1.0)]);
+        assert_eq!(lag[..7], ["200 ms", "500 ms", "1 s", "2 s", "5 s", "10 s", "30 s"], "{lag:?}");
+        assert_eq!(lag.last().map(String::as_str), Some("2 h"));
+        let sizes = texts(&Unit::Bytes, &[(700.0, 1.0), (900_000.0, 1.0)]);
+        assert_eq!(sizes[..3], ["512 B", "1 KiB", "2 KiB"], "{sizes:?}");
     }
 }

@@ -168,6 +168,7 @@ impl<'a> Drawing<'a> {
         let y = plot::value_axis(page, id, self.scale_axis(), !self.chart.series.is_empty());
         let mut center: Vec<Attr> = vec![plot::grid(page, id, &y, 1).into()];
         center.extend(self.thresholds());
+        center.extend(plot::chosen(page, self.spot));
         let mut renderers: Vec<Shared> = series.concat();
         renderers.push(hit.clone());
         let marks = page.marks(id);
@@ -184,7 +185,7 @@ impl<'a> Drawing<'a> {
             .set("above", self.legend(&series))
             .set("center", Attr::List(center))
             .set("renderers", renderers)
-            .set("toolbar", plot::time_tools(page, id, vec![self.hover(&hit).into()]))
+            .set("toolbar", plot::time_tools(page, self.spot, vec![self.hover(&hit).into()]))
             .share()
     }
 

@@ -59,15 +59,41 @@ fn without_data(page: &Page<'_>, spot: &Spot<'_>, note: Note<'_>) -> Shared {
     }
 }
 
-/// How high a panel is, in pixels, when its row does not say otherwise; `rows` is how many its answer has.
-pub(crate) fn natural_height(panel: &Panel, answer: &Answer) -> u32 {
+/// How high a list may make the charts beside it, in pixels; what is more scrolls.
+const LIST_BESIDE_CHARTS: u32 = 322;
+
+/// How high the panels of a row are, in pixels: as high as its highest needs to be.
+pub(crate) fn row_height(row: &[Panel], answers: &[Answer]) -> u32 {
+    let highest = |lists: bool| {
+        let those = row.iter().zip(answers).filter(|(panel, _)| is_list(panel) == lists);
+        those.map(|(panel, answer)| natural_height(panel, answer)).max()
+    };
+    match (highest(false), highest(true)) {
+        (Some(charts), Some(lists)) => charts.max(lists.min(LIST_BESIDE_CHARTS)),
+        (charts, lists) => charts.or(lists).unwrap_or_default(),
+    }
+}
+
+/// Whether it shows one line a record, and scrolls.
+fn is_list(panel: &Panel) -> bool {
+    matches!(panel.kind, PanelKind::Table | PanelKind::Gauges)
+}
+
+/// How high a panel is, in pixels, when its row does not say otherwise.
+fn natural_height(panel: &Panel, answer: &Answer) -> u32 {
     let count = match answer {
         Answer::Rows(rows) => rows.len() as u32,
         Answer::Trouble(_) => 0,
     };
     let suits = match panel.kind {
         _ if panel.each.is_some() => multiples::height(panel, answer),
-        PanelKind::Stat { .. } => 84,
+        PanelKind::Stat { spark } => {
+            if spark {
+                84
+            } else {
+                56
+            }
+        }
         PanelKind::Lines { .. } | PanelKind::Areas { .. } | PanelKind::Bands => 260,
         PanelKind::Histogram => 240,
         PanelKind::States => strips(panel, answer).clamp(2, 40) * 24 + 46,

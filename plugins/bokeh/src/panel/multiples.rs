@@ -58,8 +58,16 @@ pub(crate) fn draw(page: &Page<'_>, spot: &Spot<'_>, rows: &Rows) -> Result<Shar
         return Ok(without_data(page, spot, Note::Empty(spot.panel.empty.as_deref())));
     }
     let panel = inner(spot.panel, key);
-    let spot_of =
-        |id, answer| Spot { id, panel: &panel, answer, spark: None, height: HEIGHT, place: spot.place, source: None };
+    let spot_of = |id, answer| Spot {
+        id,
+        panel: &panel,
+        answer,
+        spark: None,
+        height: HEIGHT,
+        width: WIDTH_MIN,
+        place: spot.place,
+        source: None,
+    };
     let mut words = Words::default();
     let mut charts = Vec::new();
     let named: Vec<(String, Rows)> = parts.into_iter().collect();

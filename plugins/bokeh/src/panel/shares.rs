@@ -12,6 +12,8 @@ use infralogs_core::table::Rows;
 use serde_json::json;
 use std::f64::consts::{FRAC_PI_2, TAU};
 
+/// The largest ring, in pixels.
+const RADIUS_MAX: f64 = 92.0;
 /// The most parts; the rest is added up.
 const PARTS_MAX: usize = 8;
 
@@ -101,7 +103,8 @@ fn with_parts(
 
 /// The ring, round whatever the panel's shape: its radii are pixels.
 fn ring(page: &Page<'_>, spot: &Spot<'_>) -> Model {
-    let radius = f64::from(spot.height) * 0.46 - 6.0;
+    // A phone has room for no more beside the names.
+    let radius = (f64::from(spot.height) * 0.46 - 6.0).min(RADIUS_MAX);
     Model::new("AnnularWedge", format!("{}/ring/glyph", spot.id))
         .set("x", value(0))
         .set("y", value(0))

@@ -220,8 +220,9 @@ fn with_strips(page: &Page<'_>, spot: &Spot<'_>, strips: &Strips, note: Note<'_>
         .set("extra_y_ranges", page.extra_ranges())
         .set("below", vec![plot::time_axis(page, id)])
         .set("left", vec![plot::names_axis(page, &format!("{id}/names"), &names)])
+        .set_all(plot::chosen(page, spot).map(|chosen| ("center", Attr::List(vec![chosen]))))
         .set("renderers", [vec![drawn], page.marks(id).to_vec()].concat())
-        .set("toolbar", plot::time_tools(page, id, vec![hover.into()]))
+        .set("toolbar", plot::time_tools(page, spot, vec![hover.into()]))
         .share()
 }
 

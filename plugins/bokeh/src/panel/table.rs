@@ -20,6 +20,11 @@ use serde_json::{Value, json};
 const ROWS_MAX: usize = 1_000;
 /// The longest text of a cell, in characters; the rest is one question away.
 const CELL_LENGTH_MAX: usize = 1_000;
+/// How wide a letter of a head is, and what stands around its words (the sign of sorting too), in pixels.
+const HEAD_LETTER: u32 = 8;
+const HEAD_ROOM: u32 = 30;
+/// What is left of a text at least, in pixels.
+const TEXT_WIDTH_MIN: u32 = 90;
 /// The column of each row's colour. No column of a table can have its name.
 const TINT: &str = "~tint";
 
@@ -39,9 +44,12 @@ pub(crate) fn draw(page: &Page<'_>, spot: &Spot<'_>, rows: &Rows) -> Result<Shar
     let count = rows.len().min(ROWS_MAX);
     let tints = tints(spot, rows, count)?;
     let (mut data, mut columns) = (Vec::new(), Vec::new());
-    for (def, column) in rows.defs.iter().zip(&rows.columns) {
-        let id = format!("{}/column/{}", spot.id, def.name);
-        let drawn = drawn(page, def, column, count, &id);
+    let id = |def: &ColumnDef| format!("{}/column/{}", spot.id, def.name);
+    let pairs = rows.defs.iter().zip(&rows.columns);
+    let mut all: Vec<Drawn> = pairs.map(|(def, column)| drawn(page, def, column, count, &id(def))).collect();
+    fit(&rows.defs, &mut all, spot.width);
+    for (def, drawn) in rows.defs.iter().zip(all) {
+        let id = id(def);
         let formatter = drawn.formatter.set("null_format", "");
         let formatter = if tints.is_some() { formatter.set("background_color", field(TINT)) } else { formatter };
         let column = Model::new("TableColumn", id).set("field", def.name.as_str()).set("title", drawn.title);
@@ -84,6 +92,25 @@ fn with_columns(
         .share()
 }
 
+/// Makes room for heads; where all together are wider than the panel, the longest texts give way and nothing else:
+/// BokehJS takes from all alike, and half a moment or number says nothing.
+fn fit(defs: &[ColumnDef], all: &mut [Drawn], width: u32) {
+    for drawn in all.iter_mut() {
+        drawn.width = drawn.width.max(drawn.title.chars().count() as u32 * HEAD_LETTER + HEAD_ROOM);
+    }
+    let mut over = all.iter().map(|drawn| drawn.width).sum::<u32>().saturating_sub(width);
+    while over > 0 {
+        let texts = all.iter_mut().zip(defs).filter(|(_, def)| def.kind == ColumnType::Text);
+        let Some((longest, _)) = texts.max_by_key(|(drawn, _)| drawn.width) else { return };
+        let less = over.min(20).min(longest.width.saturating_sub(TEXT_WIDTH_MIN));
+        if less == 0 {
+            return;
+        }
+        longest.width -= less;
+        over -= less;
+    }
+}
+
 /// Whether its cells stand to the right.
 fn is_right(def: &ColumnDef) -> bool {
     let is_level = matches!(def.name.as_str(), "priority" | "level");
@@ -121,28 +148,35 @@ fn drawn(page: &Page<'_>, def: &ColumnDef, column: &Column, count: usize, id: &s
             let largest = (0..count).map(|row| number(&column.get(row))).fold(0.0, f64::max);
             let scale = Scale::new(&Unit::Duration, largest);
             let title = format!("{title}{}", scale.suffix());
-            (title, cells(&|cell| figure(&cell, scale.divide)), right("StringFormatter"), 90)
+            let short = |cell: Cell<'_>| match number(&cell) / scale.divide {
+                nan if nan.is_nan() => Value::Null,
+                length => model::number(unit::short(length)),
+            };
+            (title, cells(&short), right("StringFormatter"), 90)
         }
         ColumnType::Bool => (title, cells(&|cell| yes(&cell)), plain("StringFormatter"), 60),
+        ColumnType::Text if def.name == "level" => return levels(page, def, column, count, &id),
         ColumnType::Text | ColumnType::Ip => {
             let cells = cells(&|cell| text(&cell));
             let longest = cells.iter().filter_map(Value::as_str).map(|text| text.chars().count()).max().unwrap_or(0);
-            let width = (longest.max(title.len()) as u32 * 7 + 16).clamp(60, 620);
+            let width = (longest as u32 * 7 + 16).clamp(60, 620);
             (title, cells, plain("StringFormatter"), width)
         }
     };
     Drawn { title, cells, formatter, width, colours: None }
 }
 
-/// Priorities as coloured words. They sort by severity, since the word follows its number.
+/// Levels as coloured words. Priorities sort by severity, since the word follows its number.
 fn levels(page: &Page<'_>, def: &ColumnDef, column: &Column, count: usize, id: &str) -> Drawn {
-    let level = |row| match column.get(row) {
-        Cell::Int(level @ 0..=7) => Some(level as usize),
-        _ => None,
+    let word = |row| match column.get(row) {
+        Cell::Int(level @ 0..=7) => format!("{level} {}", LEVELS[level as usize]).into(),
+        cell => text(&cell),
     };
-    let word = |row| level(row).map_or(Value::Null, |level| format!("{level} {}", LEVELS[level]).into());
-    let look = page.look;
-    let colour = |row| level(row).and_then(|level| look.level(LEVELS[level])).unwrap_or(look.text).into();
+    let colour = |row| match column.get(row) {
+        Cell::Int(level @ 0..=7) => page.look.level_text(LEVELS[level as usize]).into(),
+        Cell::Text(word) => page.look.level_text(&word).into(),
+        _ => page.look.text.into(),
+    };
     let name = format!("~{}", def.name);
     let formatter = Model::new("StringFormatter", id).set("text_color", field(&name));
     let cells = (0..count).map(word).collect();
@@ -213,7 +247,8 @@ pub(crate) fn css(look: &Look) -> String {
          .slick-row.slick-row{{background:transparent;border-bottom:1px solid {grid}}}\
          .slick-row.slick-row:hover{{background:{raised}}}\
          .slick-cell.slick-cell{{border:0;padding:0 8px;line-height:29px;color:{text}}}\
-         .slick-cell>div{{margin:0 -8px;padding:0 8px;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}}\
+         .slick-cell>div{{margin:0 -8px;padding:0 8px;min-height:29px;overflow:hidden;text-overflow:ellipsis;\
+         white-space:nowrap}}.slick-column-name{{max-width:100%;overflow:hidden;text-overflow:ellipsis}}\
          .slick-cell.selected.selected{{background:{chosen}26}}\
          .slick-cell.active.active{{box-shadow:inset 0 0 0 1px {chosen}88}}\
          .slick-viewport{{scrollbar-width:thin;scrollbar-color:{edge} transparent}}"

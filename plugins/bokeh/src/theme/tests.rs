@@ -29,17 +29,33 @@ fn series_are_told_apart_by_every_kind_of_eye() {
     }
 }
 
+/// WCAG 2.2 AA: what text and what shapes need (1.4.3, 1.4.11).
+const TEXT_CONTRAST_MIN: f64 = 4.5;
+const SHAPE_CONTRAST_MIN: f64 = 3.0;
+
+fn stands_out(colour: &str, from: &str, least: f64) {
+    let contrast = contrast(colour, from);
+    assert!(contrast >= least, "{colour} on {from} has a contrast of {contrast:.2}, WCAG AA asks for {least}");
+}
+
 #[test]
 fn text_and_shapes_stand_out_from_the_card() {
     for look in [&LIGHT, &DARK] {
-        let Look { text, muted, good, warn, bad, fatal, mark, card, .. } = look;
+        let Look { text, muted, good, warn, bad, fatal, mark, card, raised, .. } = look;
         for colour in [text, muted, good, warn, bad, fatal, mark] {
-            let contrast = contrast(colour, card);
-            assert!(contrast >= 4.5, "text in {colour} on {card} has a contrast of {contrast:.2}, less than WCAG AA");
+            stands_out(colour, card, TEXT_CONTRAST_MIN);
         }
-        for colour in look.series {
-            let contrast = contrast(colour, card);
-            assert!(contrast >= 2.8, "{colour} on {card} has a contrast of {contrast:.2}");
+        // Rows under the pointer and code in words.
+        stands_out(text, raised, TEXT_CONTRAST_MIN);
+        for colour in [look.others, look.warn_fill] {
+            stands_out(colour, card, SHAPE_CONTRAST_MIN);
+        }
+        for place in 0..4 * look.series.len() {
+            stands_out(&look.series_at(place), card, SHAPE_CONTRAST_MIN); // also when the palette begins again
+        }
+        for level in ["emerg", "alert", "critical", "error", "warning", "notice", "info", "debug"] {
+            stands_out(look.level_text(level), card, TEXT_CONTRAST_MIN);
+            stands_out(look.level(level).unwrap_or_default(), card, SHAPE_CONTRAST_MIN);
         }
     }
 }

@@ -71,7 +71,10 @@ fn usage() -> Row {
     let memory = panel("Memory", Areas { stacked: false }, mean(EVERY, &[key("host")]));
     vec![
         (panel("Storage", Gauges, latest()), disks()),
-        (Panel { unit: Unit::Bytes, ..memory }, means(&["db-1", "web-1"], 12e9)),
+        (
+            Panel { unit: Unit::Bytes, follows: Some("Noisiest services".into()), ..memory },
+            means(&["db-1", "web-1"], 12e9),
+        ),
     ]
 }
 
@@ -100,7 +103,8 @@ fn spread() -> Row {
 fn states() -> Row {
     let heard =
         Panel { good: Some(1.0), bad: Some(0.0), ..panel("Machines heard", States, count(EVERY, &[key("host")])) };
-    vec![(heard, errors_by_host(&HOSTS, 0.12)), (panel("Services", States, latest()), unit_states())]
+    let services = Panel { follows: Some("Request times".into()), ..panel("Services", States, latest()) };
+    vec![(heard, errors_by_host(&HOSTS, 0.12)), (services, unit_states())]
 }
 
 fn multiples() -> Row {
@@ -116,7 +120,8 @@ fn words() -> Row {
 
 /// Every kind of panel with data.
 pub fn gallery() -> Sample {
-    let table = Panel { tint: fatal(), ..panel("Latest errors", Table, latest()) };
+    let follows = Some("Errors by host".into());
+    let table = Panel { tint: fatal(), follows, ..panel("Latest errors", Table, latest()) };
     let table = vec![(table, records(40))];
     let rows = [stats(), over_time(), by_key(), usage(), more(), spread(), states(), multiples(), table, words()];
     let mut sample = rows.into_iter().fold(Sample::new("Fleet errors"), Sample::row);
