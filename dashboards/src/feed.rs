@@ -181,6 +181,11 @@ impl Feed {
         self.revision.receiver_count()
     }
 
+    /// Waits until no page listens.
+    pub async fn deserted(&self) {
+        self.revision.closed().await;
+    }
+
     /// Notes that somebody asked for it.
     pub fn touch(&self) {
         self.shared().used = Instant::now();

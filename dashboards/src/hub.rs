@@ -68,8 +68,9 @@ impl Hub {
             }
             if feed.listeners() > 0 {
                 feed.touch();
-                if let Err(error) = feed.draw(false).await {
-                    feed.fail(&error);
+                tokio::select! {
+                    drawn = feed.draw(false) => if let Err(error) = drawn { feed.fail(&error) },
+                    () = feed.deserted() => {} // dropped, it ends its queries in the store too
                 }
             } else if self.forget(&feed) {
                 return;
