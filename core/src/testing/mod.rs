@@ -18,6 +18,7 @@ pub mod rollups;
 pub mod schema;
 pub mod streams;
 pub mod values;
+pub mod week;
 pub mod workload;
 
 use crate::plugin::Store;

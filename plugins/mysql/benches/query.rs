@@ -11,6 +11,7 @@ use infralogs_core::{
     tables,
     testing::{
         mariadb::Server,
+        week::{self, DAYS, MACHINES},
         workload::{Load, median},
     },
     time::{Time, Window},
@@ -24,9 +25,6 @@ use std::{
 const ROUNDS: usize = 5;
 const HOUR_US: i64 = 3_600_000_000;
 const DAY: Duration = Duration::from_secs(86_400);
-const MACHINES: u64 = 50;
-const DAYS: u64 = 7;
-const BATCH: u64 = 5_000;
 
 fn main() {
     let rows: u64 = std::env::var("INFRALOGS_BENCH_ROWS").ok().and_then(|rows| rows.parse().ok()).unwrap_or(500_000);
@@ -38,8 +36,7 @@ fn main() {
     // A whole hour, so that a day's rows and counts can be copied together.
     let now = Time(bucket(Time::now().0, HOUR_US));
     let started = Instant::now();
-    let each = fill_a_day(&store, rows, now);
-    copy_the_day(&server, &database, each);
+    week::fill(&store, &server, &database, rows, now);
     println!("{rows} rows of {MACHINES} machines over {DAYS} days, stored in {:.0} s", started.elapsed().as_secs_f64());
     server.sql(&format!("ANALYZE TABLE {database}.logs, {database}.rollups"));
     let counted = server.sql(&format!("SELECT COUNT(*) FROM {database}.rollups"));
@@ -84,39 +81,6 @@ fn main() {
 fn keeping(url: &str, days: u64) -> Mysql {
     let settings = serde_json::json!({ "url": url, "keep": { "logs": format!("{days}d") } });
     Mysql::new(&Settings::of(settings)).expect("settings")
-}
-
-/// The first day through the store: machines in turn, each minute as busy as the next. How many rows each machine has.
-fn fill_a_day(store: &Mysql, rows: u64, now: Time) -> u64 {
-    let each = rows / MACHINES / DAYS;
-    let apart = DAY.as_micros() as i64 / each as i64;
-    let start = now.minus(DAY * DAYS as u32);
-    for first in (1..=each).step_by(BATCH as usize) {
-        for machine in 0..MACHINES {
-            let from = Time(start.0 + (first as i64 - 1) * apart + machine as i64);
-            Load::new(&format!("web-{machine}"), first, BATCH.min(each + 1 - first), from, apart).store(store);
-        }
-    }
-    each
-}
-
-/// The other days are the first one again, rows and counts.
-fn copy_the_day(server: &Server, database: &str, each: u64) {
-    let next_day = bucket_of_day(server, database) + DAY.as_micros() as i64;
-    for day in 1..DAYS {
-        let (later, more) = (day as i64 * DAY.as_micros() as i64, day * each);
-        server.sql(&format!(
-            "INSERT INTO {database}.logs SELECT time + {later}, machine, seqnum_id, seqnum + {more}, host, unit, \
-             identifier, command, priority, pid, message, fields FROM {database}.logs WHERE time < {next_day}; \
-             INSERT INTO {database}.rollups SELECT cube, bucket + {later}, host, unit, priority, has, shard, n \
-             FROM {database}.rollups WHERE bucket < {next_day}"
-        ));
-    }
-}
-
-/// When the first day begins.
-fn bucket_of_day(server: &Server, database: &str) -> i64 {
-    server.sql(&format!("SELECT MIN(bucket) FROM {database}.rollups")).trim().parse().expect("a bucket")
 }
 
 fn groups(every_s: Option<u64>, by: &[&str]) -> Query {
