@@ -27,10 +27,17 @@ for policy in policies/*.hcl; do
   sed "s/APPROLE/${approle:?the AppRole logins have no accessor}/" "$policy" | "$vault" policy write "$(basename "$policy" .hcl)" -
 done
 
-# Vault's own user. Rotate its password afterwards, so that only Vault knows it: see README.md.
-printf '%s' "$(cat "$MYSQL_ADMIN_PASSWORD_FILE")" | "$vault" write database/config/infralogs plugin_name=mysql-database-plugin \
-  connection_url="{{username}}:{{password}}@tcp($MYSQL_HOST)/" allowed_roles=il-writer,il-reader \
-  username="$MYSQL_ADMIN" password=-
+# Vault's own user. Its password is rotated afterwards, so that only Vault knows it (README.md): once it is set, the one
+# in the file counts no more and is left out. To give Vault another user, `vault delete database/config/infralogs` first.
+connect() { # connect FIELD...
+  "$vault" write database/config/infralogs plugin_name=mysql-database-plugin allowed_roles=il-writer,il-reader \
+    connection_url="{{username}}:{{password}}@tcp($MYSQL_HOST)/" "$@"
+}
+if "$vault" read database/config/infralogs >/dev/null 2>&1; then
+  connect
+else
+  printf '%s' "$(cat "$MYSQL_ADMIN_PASSWORD_FILE")" | connect username="$MYSQL_ADMIN" password=-
+fi
 
 # Dropping a user who is gone must not fail, or the lease could never be revoked. Open sessions outlive DROP USER:
 # infralogs closes its own before it revokes.

@@ -2,7 +2,8 @@
 
 use clap::{Args, ValueEnum};
 use std::io::IsTerminal;
-use tracing_subscriber::EnvFilter;
+use tracing::Metadata;
+use tracing_subscriber::{EnvFilter, filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt};
 
 #[derive(Args)]
 pub struct Options {
@@ -20,8 +21,9 @@ enum Format {
     Json,
 }
 
-/// Libraries that say the words of a request where it is made; we say what became of it.
-const SILENT: [&str; 2] = ["rustify=off", "vaultrs=off"];
+/// Libraries that say the words of a request where it is made, secrets among them; we say what became of it. No level
+/// that a person asks for brings them out. And one that tells, of a log in a watched folder, each line, which is the next.
+const SILENT: [&str; 3] = ["rustify", "vaultrs", "notify"];
 
 /// Starts logging. An unreadable level falls back to `info`, and is said.
 pub fn start(options: &Options) {
@@ -29,17 +31,21 @@ pub fn start(options: &Options) {
         Ok(filter) => (filter, None),
         Err(error) => (EnvFilter::new("info"), Some(error)),
     };
-    let filter = SILENT.iter().flat_map(|directive| directive.parse()).fold(filter, EnvFilter::add_directive);
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
     match options.log_format {
-        Format::Text => lines.init(),
-        Format::Json => lines.json().init(),
+        Format::Text => lines.finish().with(filter_fn(may_speak)).init(),
+        Format::Json => lines.json().finish().with(filter_fn(may_speak)).init(),
     }
     if let Some(error) = wrong {
         tracing::warn!("`--log {}` is no log level: {error}; using info", options.log);
     }
+}
+
+fn may_speak(of: &Metadata<'_>) -> bool {
+    let from = of.target().split("::").next().unwrap_or_default();
+    !SILENT.contains(&from)
 }

@@ -5,119 +5,25 @@ mod parts;
 mod rotate;
 #[path = "../../../plugins/vault/tests/standin/mod.rs"]
 mod standin;
+#[path = "parts/vaulted.rs"]
+mod vaulted;
 
-use infralogs_core::testing::mariadb::Server;
 use parts::{
     ask::{ask, figure},
-    copy_scripts, free_port, journal,
-    program::{Program, agent, infralogs, run},
+    program::run,
     wait_for,
 };
-use rotate::Vm;
 use serde_json::{Value, json};
-use standin::StandIn;
 use std::{
     fs,
-    path::Path,
-    process::Output,
-    sync::Arc,
+    process::Command,
     time::{Duration, Instant},
 };
-use tempfile::TempDir;
+use vaulted::{ENTRIES, TOKENS, World};
 
-const ENTRIES: u64 = 200;
-const MACHINE: u128 = 0x5555_5678_9abc_def0_1122_3344_5566_7788;
-const TOKENS: &str = "infralogs/agents/web-1";
-
-/// Vault, a database, and a configuration that takes everything secret from Vault.
-struct World {
-    folder: TempDir,
-    server: Arc<Server>,
-    database: String,
-    standin: StandIn,
-    agent: String,
-    page: String,
-}
-
-impl World {
-    fn new() -> Self {
-        let server = Arc::new(Server::start(&[]));
-        let database = server.database();
-        let standin = StandIn::start(Some(server.clone()), &database);
-        let folder = tempfile::tempdir().expect("a folder");
-        let local = || format!("127.0.0.1:{}", free_port());
-        let world = Self { folder, server, database, standin, agent: local(), page: local() };
-        world.value(TOKENS, &json!({ "token": "agent-token-1" }));
-        world.value("infralogs/dashboard/sign-in", &json!({ "tokens": "reader-one\nreader-two" }));
-        world.value("infralogs/dashboard/cookies", &json!({ "keys": "k".repeat(40) }));
-        world.write("secret-id", "the-secret-id\n");
-        copy_scripts(world.here());
-        world.write(
-            "scripts/schedules/fleet.rhai",
-            r#"schedule("fleet").targets(inventory("fleet")).every(1.seconds).timeout(10.seconds);"#,
-        );
-        let url = format!("mysql://127.0.0.1:{}/{}", world.server.port(), world.database);
-        let config = json!({
-            "scripts": "scripts",
-            "secrets": {
-                "plugin": "vault",
-                "address": world.standin.address,
-                "auth": { "approle": { "role_id": "role", "secret_id_file": "secret-id" } },
-            },
-            "store": { "url": url, "secret": "database/creds/il-writer" },
-            "read": { "url": url, "secret": "database/creds/il-reader" },
-            "report": { "url": url, "secret": "database/creds/il-writer" },
-            "listen": world.page,
-            "sign_in": {
-                "token_secret": "secret/infralogs/dashboard/sign-in#tokens",
-                "cookie_keys_secret": "secret/infralogs/dashboard/cookies#keys",
-            },
-            "inventories": { "fleet": [{
-                "name": "web-1", "url": format!("http://{}", world.agent), "secret": format!("secret/{TOKENS}#token"),
-            }] },
-        });
-        world.write("infralogs.yaml", &config.to_string());
-        world
-    }
-
-    fn here(&self) -> &Path {
-        self.folder.path()
-    }
-    fn write(&self, name: &str, content: &str) {
-        fs::write(self.here().join(name), content).expect("written");
-    }
-    fn value(&self, path: &str, value: &Value) {
-        self.standin.lock().rules.values.insert(path.into(), value.clone());
-    }
-    fn start(&self, args: &[&str]) -> Program {
-        Program::start(&infralogs(), args, self.here())
-    }
-    fn doctor(&self) -> (Output, String, Duration) {
-        let began = Instant::now();
-        let done = run(&["doctor"], self.here());
-        let said = String::from_utf8_lossy(&done.stdout).into_owned();
-        (done, said, began.elapsed())
-    }
-    /// The rows behind the page of our own health, one for each credential: its path, how old it is, how long it lasts,
-    /// and nothing wrong.
-    fn all_credentials_are_told(&self) {
-        let told = format!(
-            "SELECT DISTINCT process, credentials FROM {}.processes WHERE credentials_age >= 0 \
-             AND credentials_left BETWEEN 0 AND 12000000 AND problem IS NULL AND store_bytes > 0 ORDER BY 1, 2",
-            self.database
-        );
-        let expected = "collector\tdatabase/creds/il-writer\n\
-                        dashboard\tdatabase/creds/il-reader\ndashboard\tdatabase/creds/il-writer";
-        // The table is not there before the collector's first login.
-        let rows = || self.server.try_sql(&told).unwrap_or_default();
-        wait_for("a row for each", || (rows().trim() == expected).then_some(()));
-    }
-    /// What `deploy/vault/rotate-token.sh` does on the VM.
-    fn rotate(&self, wait_s: u32) {
-        let (name, standin) = ("web-1".to_owned(), self.standin.clone());
-        Vm { name, standin, file: self.here().join("agent-tokens") }.run_script(wait_s);
-    }
-}
+/// What leaving may take at most: 3 s, as `rotate::END_MAX` says, and twenty times as long on a machine that is busy.
+/// What counts is told by the log: whether all was given back, or that it was left to end by itself.
+const LEAVING_MAX: Duration = Duration::from_secs(60);
 
 fn health(base: &str) -> Value {
     serde_json::from_str(&ask(&format!("{base}/health"), &[]).1).unwrap_or_default()
@@ -132,17 +38,9 @@ fn programs_say_how_long_credentials_last_and_tokens_change_without_a_failed_pol
     let world = World::new();
     // Prolonged every 8 s.
     world.standin.set(|rules| rules.lease_ttl = Duration::from_secs(12));
-    fs::create_dir(world.here().join("journal")).expect("a folder");
-    let mut journal = journal::Writer::new(&world.here().join("journal"), "web-1", MACHINE);
-    journal.write(ENTRIES);
-    world.write("agent-tokens", "agent-token-1\n");
-    let args = ["--journal", "journal", "--listen", &world.agent, "--token-file", "agent-tokens"];
-    let mut running = Program::start(&agent(), &args, world.here());
-    running.wait_for(&world.agent);
-    let collector_at = format!("127.0.0.1:{}", free_port());
-    let (collector, page) = (format!("http://{collector_at}"), format!("http://{}", world.page));
-    let collecting = world.start(&["collect", "--listen", &collector_at]);
-    let serving = world.start(&["serve"]);
+    let (_agent, mut journal) = world.agent();
+    let (collecting, collector) = world.collector();
+    let (serving, page) = (world.start(&["serve"]), format!("http://{}", world.page));
     for base in [&collector, &page] {
         wait_for("readiness", || ready(base).then_some(()));
         let own = &health(base)["credentials"][0];
@@ -177,9 +75,7 @@ fn programs_say_how_long_credentials_last_and_tokens_change_without_a_failed_pol
         wait_for("polls with it", || (figure(&collector, "infralogs_polls_total") >= polls + 3.0).then_some(()));
     }
     assert_eq!(figure(&collector, "infralogs_polls_failed_total"), 0.0, "{}", health(&collector));
-    let stored =
-        format!("SELECT COUNT(DISTINCT seqnum) FROM {}.logs WHERE identifier NOT LIKE 'infralogs-%'", world.database);
-    wait_for("every entry", || (world.server.sql(&stored).trim() == (3 * ENTRIES).to_string()).then_some(()));
+    world.all_is_stored(&journal);
 
     // Vault is sealed: it is said with the time left, and over as soon as Vault is back.
     world.standin.set(|rules| rules.fault = Some("sealed-renew"));
@@ -198,12 +94,12 @@ fn programs_say_how_long_credentials_last_and_tokens_change_without_a_failed_pol
     for base in [&collector, &page] {
         wait_for("in order again", || (health(base)["status"] == "ok").then_some(()));
     }
-    let logs = [collecting.said(), serving.said()].concat();
+    let began = Instant::now();
     assert!(collecting.interrupt() && serving.interrupt());
-    assert_eq!(world.standin.live_leases(), 0, "given back");
-    for secret in world.standin.lock().secret.iter().map(String::as_str).chain(["agent-token-1", "reader-three"]) {
-        assert!(!logs.contains(secret), "the log tells a secret");
-    }
+    println!("both left within {:?}", began.elapsed());
+    assert!(began.elapsed() < LEAVING_MAX);
+    let by_hand = 2;
+    assert_eq!((world.standin.live_leases(), world.standin.live_tokens()), (0, by_hand), "ours are given back");
 }
 
 #[test]
@@ -251,4 +147,103 @@ fn doctor_names_the_first_thing_that_is_wrong() {
     println!("doctor without the database took {took:?}");
     assert!(!done.status.success() && said.contains("FAIL") && said.contains("il-writer"), "{said}");
     assert_eq!((world.standin.live_leases(), world.standin.live_tokens()), (0, 0), "nothing is left behind");
+}
+
+/// Each renewal answers that nothing is left, and the user is dropped within the second.
+#[test]
+fn a_lease_that_shrinks_to_nothing_costs_no_entry() {
+    let world = World::new();
+    world.standin.set(|rules| (rules.lease_ttl, rules.shrinks) = (Duration::from_secs(6), true));
+    let (_agent, mut journal) = world.agent();
+    let (collecting, collector) = world.collector();
+    let rotations = || figure(&collector, "infralogs_credentials_replaced_total");
+    wait_for("four rotations while entries come", || {
+        journal.write(10);
+        (rotations() >= 4.0).then_some(())
+    });
+    assert!(world.standin.count("PUT /v1/sys/leases/renew") >= 4, "each was shrunk");
+    world.all_is_stored(&journal);
+    assert!(collecting.interrupt());
+    assert_eq!((world.standin.live_leases(), world.standin.live_tokens()), (0, 0), "given back");
+}
+
+/// Leaving while Vault hangs takes no longer, and is said.
+#[test]
+fn leaving_without_vault_is_harmless_and_said() {
+    let world = World::new();
+    let (_agent, journal) = world.agent();
+    let (collecting, collector) = world.collector();
+    wait_for("readiness", || ready(&collector).then_some(()));
+    world.all_is_stored(&journal);
+    world.standin.set(|rules| rules.frozen = true);
+    let began = Instant::now();
+    let id = collecting.id();
+    assert!(Command::new("kill").args(["-TERM", &id.to_string()]).status().expect("kill").success());
+    let said = wait_for("the end", || {
+        let gone = fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| stat.contains(") Z "));
+        gone.then(|| collecting.said())
+    });
+    println!("left within {:?}", began.elapsed());
+    assert!(began.elapsed() < LEAVING_MAX);
+    assert!(said.contains("end by themselves"), "it is said");
+    assert!(collecting.interrupt(), "it ended well");
+    let sessions = "SELECT COUNT(*) FROM information_schema.processlist WHERE user LIKE 'v-%'";
+    assert_eq!(world.server.sql(sessions).trim(), "0", "no connection is left");
+    assert_eq!(world.standin.live_leases(), 1, "Vault ends it when its time is over");
+}
+
+/// The session cookie that this token opens, as a browser sends it back.
+fn signed_in(page: &str, token: &str) -> String {
+    let form = format!("token={token}&next=/d/fleet");
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--noproxy", "*", "--max-time", "10", "--include", "--data", &form]);
+    let said = curl.arg(format!("{page}/sign-in")).output().expect("curl").stdout;
+    let said = String::from_utf8(said).expect("UTF-8");
+    let cookie = said.lines().find_map(|line| line.strip_prefix("set-cookie: "));
+    cookie.and_then(|cookie| cookie.split(';').next()).unwrap_or_else(|| panic!("no session: {said}")).to_owned()
+}
+
+#[test]
+fn sessions_live_and_end_as_keys_and_tokens_change_in_vault() {
+    let world = World::new();
+    assert!(run(&["migrate"], world.here()).status.success());
+    let (serving, page) = (world.start(&["serve"]), format!("http://{}", world.page));
+    wait_for("readiness", || ready(&page).then_some(()));
+    let (cookies, tokens) = ("infralogs/dashboard/cookies", "infralogs/dashboard/sign-in");
+    let sees = |cookie: &str| ask(&format!("{page}/d/fleet.json"), &[&format!("cookie: {cookie}")]).0;
+    let reads = |path: &str| world.standin.count(&format!("GET /v1/secret/data/{path}"));
+    // Whoever comes with a cookie that nobody signed makes the keys be read again.
+    let read_again = |path: &str| {
+        let before = reads(path);
+        wait_for("the keys are read again", || {
+            std::thread::sleep(Duration::from_millis(500));
+            sees("infralogs_session=1.YQ.AAAA");
+            (reads(path) >= before + 2).then_some(())
+        });
+    };
+    let (first, second) = ("1".repeat(40), "2".repeat(40));
+    world.value(cookies, &json!({ "keys": first }));
+    read_again(cookies);
+    let old = signed_in(&page, "reader-two");
+    assert_eq!(sees(&old), 200);
+    world.value(cookies, &json!({ "keys": format!("{second}\n{first}") }));
+    read_again(cookies);
+    let new = signed_in(&page, "reader-two");
+    assert_eq!((sees(&old), sees(&new)), (200, 200), "the old key still counts beside the new one");
+    world.value(cookies, &json!({ "keys": second }));
+    read_again(cookies);
+    wait_for("the old key's sessions end", || (sees(&old) == 401).then_some(()));
+    assert_eq!(sees(&new), 200, "those of the new one go on");
+
+    world.value(tokens, &json!({ "tokens": "reader-three" }));
+    // A token that is not known yet makes the tokens be read again; ten wrong ones in a minute would be too many.
+    wait_for("the new token", || {
+        std::thread::sleep(Duration::from_secs(6));
+        let told = ["authorization: Bearer reader-three"];
+        (ask(&format!("{page}/d/fleet.json"), &told).0 == 200).then_some(())
+    });
+    assert_eq!(sees(&new), 401, "a session ends with the token it was opened by");
+    let newest = signed_in(&page, "reader-three");
+    assert_eq!(sees(&newest), 200, "all without a restart");
+    assert!(serving.interrupt());
 }

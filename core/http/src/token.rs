@@ -120,8 +120,12 @@ impl Admission {
         let (Source::File(file), Some(token)) = (&*self.tokens.0, &self.token) else {
             return std::future::pending().await;
         };
-        while among(token, &file.get(HELD_MAX)) {
+        // Not at once: an answer that is over soon was right when it was asked for, and is not worth a failed poll.
+        loop {
             tokio::time::sleep(REVOKED_EVERY).await;
+            if !among(token, &file.get(HELD_MAX)) {
+                return;
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Every way in and every way there: token file, namespace, prefix, authority and certificate of our own.
 
+mod line;
 mod standin;
 
 use infralogs_core::{
@@ -7,8 +8,8 @@ use infralogs_core::{
     plugin::{Life, Secrets, Settings},
 };
 use infralogs_vault::Vault;
+use line::{WRITER, approle, bare};
 use serde_json::{Value, json};
-use standin::StandIn;
 use std::{
     io::{BufRead, BufReader},
     path::Path,
@@ -16,21 +17,13 @@ use std::{
     time::Duration,
 };
 
-const WRITER: &str = "database/creds/il-writer";
-
 fn vault(settings: Value) -> Vault {
     Vault::new(&Settings::of(settings)).expect("settings")
 }
 
-fn approle(folder: &Path) -> Value {
-    let file = folder.join("secret-id");
-    std::fs::write(&file, "the-secret-id\n").expect("written");
-    json!({ "approle": { "role_id": "role", "secret_id_file": file } })
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_of_a_file_is_used_read_again_and_left_alone_at_the_end() {
-    let (standin, folder) = (StandIn::start(None, "x"), tempfile::tempdir().expect("a folder"));
+    let (standin, folder) = bare();
     let file = folder.path().join("token");
     let vault = vault(json!({ "address": standin.address, "auth": { "token_file": file } }));
     let error = vault.issue(WRITER).await.expect_err("no file yet");
@@ -54,7 +47,7 @@ async fn a_token_of_a_file_is_used_read_again_and_left_alone_at_the_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_prefix_and_a_namespace_are_part_of_every_call() {
-    let (standin, folder) = (StandIn::start(None, "x"), tempfile::tempdir().expect("a folder"));
+    let (standin, folder) = bare();
     standin.set(|rules| (rules.prefix, rules.namespace) = ("/deep/down", "team-a"));
     let auth = approle(folder.path());
     let with = |address: &str, namespace: &str| {
@@ -76,7 +69,7 @@ async fn a_prefix_and_a_namespace_are_part_of_every_call() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_static_role_is_watched_and_never_revoked() {
-    let (standin, folder) = (StandIn::start(None, "x"), tempfile::tempdir().expect("a folder"));
+    let (standin, folder) = bare();
     standin.set(|rules| rules.fixed = "first".into());
     let vault = vault(json!({ "address": standin.address, "auth": approle(folder.path()) }));
     let path = "database/static-creds/fixed";
@@ -140,7 +133,7 @@ fn certificates(folder: &Path) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_authority_named_is_trusted_and_our_certificate_is_shown() {
-    let (standin, folder) = (StandIn::start(None, "x"), tempfile::tempdir().expect("a folder"));
+    let (standin, folder) = bare();
     certificates(folder.path());
     let front = Front::start(folder.path(), &standin.address);
     let auth = approle(folder.path());

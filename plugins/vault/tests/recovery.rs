@@ -9,7 +9,7 @@ use infralogs_core::{
     testing::mariadb::Server,
 };
 use infralogs_mysql::Mysql;
-use line::{Line, SOON, WRITER, approle, line, until, vault};
+use line::{Folder, Line, SOON, WRITER, approle, line, until, vault};
 use serde_json::json;
 use standin::StandIn;
 use std::{sync::Arc, time::Duration};
@@ -117,7 +117,7 @@ async fn a_replica_without_the_user_yet_is_waited_for() {
     let database = primary.database();
     let standin = StandIn::start(Some(primary.clone()), &database);
     standin.set(|rules| rules.lease_ttl = Duration::from_secs(600));
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = Folder::of(&standin);
     let vault = Arc::new(vault(&standin.address, approle(folder.path())));
     let path = "database/creds/il-reader";
     let url = format!("mysql://127.0.0.1:{}/{database}", replica.port());

@@ -1,6 +1,8 @@
 //! A store kept supplied by the stand-in, and a Vault alone.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+mod log;
+
 use crate::standin::{self, StandIn};
 use infralogs_core::{
     plugin::{Settings, Store},
@@ -15,7 +17,8 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tempfile::TempDir;
+
+pub use log::Folder;
 
 pub const WRITER: &str = "database/creds/il-writer";
 /// A generous end of every wait: the machine may be busy.
@@ -31,9 +34,16 @@ pub fn approle(folder: &Path) -> Value {
     json!({ "approle": { "role_id": " role ", "secret_id_file": file } })
 }
 
-/// A stand-in without a database, a Vault of it, and the folder of its secret id.
-pub fn alone() -> (StandIn, Vault, TempDir) {
-    let (standin, folder) = (StandIn::start(None, "x"), tempfile::tempdir().expect("a folder"));
+/// A stand-in without a database, and a folder.
+pub fn bare() -> (StandIn, Folder) {
+    let standin = StandIn::start(None, "x");
+    let folder = Folder::of(&standin);
+    (standin, folder)
+}
+
+/// The same with a Vault of it, whose secret id is in the folder.
+pub fn alone() -> (StandIn, Vault, Folder) {
+    let (standin, folder) = bare();
     let vault = vault(&standin.address, approle(folder.path()));
     (standin, vault, folder)
 }
@@ -46,6 +56,15 @@ pub async fn until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
+/// The same where nothing else waits.
+pub fn until_now(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < SOON, "it never came to this: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// A store kept supplied by a stand-in.
 pub struct Line {
     pub standin: StandIn,
@@ -54,14 +73,14 @@ pub struct Line {
     pub store: Arc<dyn Store>,
     pub kept: Option<Kept>,
     pub database: String,
-    _folder: TempDir,
+    _folder: Folder,
 }
 
 pub fn line(server: Arc<Server>, set: impl FnOnce(&mut standin::Rules)) -> Line {
     let database = server.database();
     let standin = StandIn::start(Some(server.clone()), &database);
     standin.set(set);
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = Folder::of(&standin);
     let vault = Arc::new(vault(&standin.address, approle(folder.path())));
     let url = format!("mysql://127.0.0.1:{}/{database}", server.port());
     let store: Arc<dyn Store> =

@@ -29,7 +29,11 @@ pub struct Answer {
 
 /// Serves on a free port for as long as the process lives. `None` closes the connection without a word.
 pub fn serve(answer: impl Fn(Request) -> Option<Answer> + Send + Sync + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    serve_on(TcpListener::bind("127.0.0.1:0").expect("a port"), answer)
+}
+
+/// The same where somebody listens already.
+pub fn serve_on(listener: TcpListener, answer: impl Fn(Request) -> Option<Answer> + Send + Sync + 'static) -> String {
     let address = listener.local_addr().expect("an address");
     let answer = Arc::new(answer);
     std::thread::spawn(move || {
@@ -65,4 +69,28 @@ fn one(mut stream: TcpStream, answer: &dyn Fn(Request) -> Option<Answer>) -> Opt
         head.push_str(&format!("{name}: {value}\r\n"));
     });
     stream.write_all(format!("{head}\r\n{body}").as_bytes()).ok()
+}
+
+/// What a client asks.
+pub struct Asked {
+    /// `http://127.0.0.1:8200`
+    pub address: String,
+    pub method: String,
+    pub path: String,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+/// Asks; the status and the body.
+pub fn ask(asked: &Asked) -> Option<(u16, String)> {
+    let Asked { address, method, path, headers, body } = asked;
+    let host = address.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host).ok()?;
+    let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: {}\r\n", body.len());
+    headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
+    stream.write_all(format!("{head}\r\n{body}").as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
 }

@@ -2,15 +2,21 @@
 //! users in MariaDB, and the faults of a bad day. Statuses and shapes are those that were recorded of a real one.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+mod engine;
 pub mod http;
+pub mod operator;
+mod policy;
 pub mod recordings;
 
+use engine::{Lease, Remote, Sql};
 use http::{Answer, Request};
 use infralogs_core::testing::mariadb::Server;
+use operator::Written;
 use recordings::{answer, with};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::TcpListener,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -22,6 +28,8 @@ pub struct Rules {
     pub lease_ttl: Duration,
     pub lease_max: Duration,
     pub renewable: bool,
+    /// Every renewal answers that nothing is left: the lease ends within the second.
+    pub shrinks: bool,
     /// Uses a secret id has left.
     pub secret_id_uses: u32,
     /// Answers everything with this recording: `sealed-db`, `rate-limit-hdr-2`, `standby-redirect-307`.
@@ -39,7 +47,7 @@ pub struct Rules {
     pub denied: BTreeSet<String>,
     /// Whether the database role is there.
     pub role: bool,
-    /// Statements that make a user `{name}` with `{password}`.
+    /// Statements that give the user `{{name}}` its rights.
     pub grants: String,
     pub values: BTreeMap<String, Value>,
     /// The password of the static role.
@@ -51,19 +59,21 @@ pub struct Rules {
 struct Token {
     born: Instant,
     ends: Instant,
-}
-
-struct Lease {
-    token: String,
-    user: String,
-    born: Instant,
-    ends: Instant,
+    /// How far a renewal goes, and how far all of them.
+    ttl: Duration,
+    most: Duration,
+    /// What it may; `None`: everything that is not denied.
+    policies: Option<Vec<String>>,
+    /// The AppRole it was made by.
+    role: String,
 }
 
 pub struct State {
     pub rules: Rules,
     tokens: BTreeMap<String, Token>,
     leases: BTreeMap<String, Lease>,
+    /// What an operator wrote: only in a server that is set up as a real one is.
+    written: Option<Written>,
     count: u64,
     /// Method and path of every request.
     pub asked: Vec<String>,
@@ -87,6 +97,7 @@ impl StandIn {
             lease_ttl: Duration::from_secs(600),
             lease_max: Duration::from_secs(3_600),
             renewable: true,
+            shrinks: false,
             secret_id_uses: u32::MAX,
             fault: None,
             frozen: false,
@@ -96,13 +107,14 @@ impl StandIn {
             namespace: "",
             denied: BTreeSet::new(),
             role: true,
-            grants: format!("GRANT ALL ON {database}.* TO '{{name}}'@'%'"),
+            grants: format!("GRANT ALL ON {database}.* TO '{{{{name}}}}'@'%'"),
             values: BTreeMap::new(),
             fixed: String::new(),
             wrapped: Some("auth/approle/role/infralogs-collector/secret-id".into()),
         };
         let (tokens, leases) = (BTreeMap::new(), BTreeMap::new());
-        let state = State { rules, tokens, leases, count: 0, asked: Vec::new(), secret: vec!["the-secret-id".into()] };
+        let secret = vec!["the-secret-id".into()];
+        let state = State { rules, tokens, leases, written: None, count: 0, asked: Vec::new(), secret };
         let state = Arc::new(Mutex::new(state));
         let shared = state.clone();
         // Threads live as long as the process: they must not keep the database server from ending with its test.
@@ -114,7 +126,7 @@ impl StandIn {
             while ending.1.is_none() || find(&ending.1).is_some() {
                 std::thread::sleep(Duration::from_millis(100));
                 let server = find(&ending.1);
-                ending.0.lock().unwrap_or_else(PoisonError::into_inner).expire(server.as_deref());
+                ending.0.lock().unwrap_or_else(PoisonError::into_inner).tick(sql(&server));
             }
         });
         let address = http::serve(move |request| {
@@ -126,9 +138,18 @@ impl StandIn {
             if state.rules.away {
                 return None;
             }
-            Some(state.answer(&request, find(&server).as_deref()))
+            Some(state.answer(&request, sql(&find(&server))))
         });
         Self { state, address }
+    }
+
+    /// Serves here until the process ends, empty as a development server: an operator with this token sets it up.
+    pub fn serve_empty(listener: TcpListener, root: &str) -> Self {
+        let Self { state, .. } = Self::start(None, "x");
+        state.lock().unwrap_or_else(PoisonError::into_inner).written = Some(Written::by(root));
+        let shared = state.clone();
+        let answer = move |request| Some(shared.lock().unwrap_or_else(PoisonError::into_inner).answer(&request, None));
+        Self { state, address: http::serve_on(listener, answer) }
     }
 
     pub fn lock(&self) -> MutexGuard<'_, State> {
@@ -157,30 +178,15 @@ impl StandIn {
     }
 }
 
-impl State {
-    /// Tokens end, and take their leases along; leases end, and take their users along.
-    fn expire(&mut self, server: Option<&Server>) {
-        let now = Instant::now();
-        self.tokens.retain(|_, token| token.ends > now);
-        let tokens = &self.tokens;
-        let over = |lease: &Lease| lease.ends <= now || !tokens.contains_key(&lease.token);
-        let done: Vec<String> = self.leases.iter().filter(|(_, lease)| over(lease)).map(|(id, _)| id.clone()).collect();
-        done.iter().for_each(|id| drop(self.drop_lease(id, server)));
-    }
+fn sql(server: &Option<Arc<Server>>) -> Option<&dyn Sql> {
+    server.as_deref().map(|server| server as &dyn Sql)
+}
 
+impl State {
     /// Kills every token.
     pub fn expire_all(&mut self) {
         self.tokens.clear();
         self.expire(None);
-    }
-
-    fn drop_lease(&mut self, id: &str, server: Option<&Server>) -> Result<(), String> {
-        let Some(lease) = self.leases.get(id) else { return Ok(()) };
-        if let Some(server) = server {
-            server.try_sql(&format!("DROP USER IF EXISTS '{}'@'%'", lease.user))?;
-        }
-        self.leases.remove(id);
-        Ok(())
     }
 
     fn fresh(&mut self, start: &str) -> String {
@@ -190,7 +196,7 @@ impl State {
         made
     }
 
-    fn answer(&mut self, request: &Request, server: Option<&Server>) -> Answer {
+    fn answer(&mut self, request: &Request, server: Option<&dyn Sql>) -> Answer {
         self.asked.push(format!("{} {}", request.method, request.path));
         let path = request.path.split('?').next().unwrap_or_default();
         let below = path.strip_prefix(self.rules.prefix).and_then(|path| path.strip_prefix("/v1/"));
@@ -199,6 +205,9 @@ impl State {
         };
         if path == "sys/health" {
             return self.health();
+        }
+        if path == "sys/unseal" && self.unseal(request) {
+            return answer("unseal");
         }
         if let Some(fault) = self.rules.fault {
             return answer(fault);
@@ -210,26 +219,42 @@ impl State {
             }
             "auth/kubernetes/login" => return answer("kubernetes-login-expired-jwt"),
             "sys/wrapping/lookup" => {
-                return match &self.rules.wrapped {
+                return match self.wrapped_by(request.body["token"].as_str().unwrap_or_default()) {
                     Some(from) => with("wrapping-lookup", &[("/data/creation_path", json!(from))]),
                     None => answer("wrapping-lookup-gone"),
                 };
             }
             "sys/wrapping/unwrap" => {
-                return match self.rules.wrapped.take() {
-                    Some(_) => with("wrapping-unwrap", &[("/data/secret_id", json!("the-secret-id"))]),
+                return match self.unwrapped(request.header("x-vault-token")) {
+                    Some(secret_id) => with("wrapping-unwrap", &[("/data/secret_id", json!(secret_id))]),
                     None => answer("wrapping-unwrap-second"),
                 };
             }
             _ => {}
         }
-        self.expire(server);
+        let told = self.tick(server);
+        let server = told.as_ref().map(|told| told as &dyn Sql).or(server);
         let token = request.header("x-vault-token").to_owned();
-        match self.tokens.contains_key(&token) {
-            _ if token.is_empty() => answer("token-missing"),
-            false => answer("token-wrong"),
-            true => self.with_token(request, path, &token, server),
+        if token.is_empty() {
+            return answer("token-missing");
         }
+        if let Some(answer) = self.operator(request, path, &token, server) {
+            return answer;
+        }
+        match self.tokens.contains_key(&token) {
+            true if self.may(&token, &request.method, path) => self.with_token(request, path, &token, server),
+            true => answer("policy-changed-live"),
+            false => answer("token-wrong"),
+        }
+    }
+
+    /// Does what is due. A server that was set up makes its users where it was told to.
+    fn tick(&mut self, server: Option<&dyn Sql>) -> Option<Remote> {
+        let told = self.written.as_ref().and_then(Written::database);
+        let server = told.as_ref().map(|told| told as &dyn Sql).or(server);
+        self.expire(server);
+        self.rotate_what_is_due(server);
+        told
     }
 
     fn health(&self) -> Answer {
@@ -241,28 +266,37 @@ impl State {
 
     /// A token made by hand, as an operator does.
     pub fn token(&mut self) -> String {
-        let (token, now) = (self.fresh("s.TOKEN"), Instant::now());
-        self.tokens.insert(token.clone(), Token { born: now, ends: now + self.rules.token_ttl });
+        let (ttl, most) = (self.rules.token_ttl, self.rules.token_max);
+        self.token_of(ttl, most, None, "")
+    }
+
+    fn token_of(&mut self, ttl: Duration, most: Duration, policies: Option<Vec<String>>, role: &str) -> String {
+        let (token, born) = (self.fresh("s.TOKEN"), Instant::now());
+        let made = Token { born, ends: born + ttl.min(most), ttl, most, policies, role: role.to_owned() };
+        self.tokens.insert(token.clone(), made);
         token
     }
 
     fn login(&mut self, request: &Request, recording: &str) -> Answer {
-        if recording == "approle-login" && request.body["secret_id"] != "the-secret-id" {
-            return answer("approle-login-bad-secret");
-        }
-        if self.rules.secret_id_uses == 0 {
-            return answer("approle-login-oneuse-2");
-        }
-        self.rules.secret_id_uses -= 1;
-        let token = self.token();
-        let ttl = self.rules.token_ttl.as_secs();
-        with(recording, &[("/auth/client_token", json!(token)), ("/auth/lease_duration", json!(ttl))])
+        let (token, ttl) = if self.written.is_some() {
+            match self.login_written(request) {
+                Some(made) => made,
+                None => return answer("approle-login-bad-secret"),
+            }
+        } else {
+            if recording == "approle-login" && request.body["secret_id"] != "the-secret-id" {
+                return answer("approle-login-bad-secret");
+            }
+            if self.rules.secret_id_uses == 0 {
+                return answer("approle-login-oneuse-2");
+            }
+            self.rules.secret_id_uses -= 1;
+            (self.token(), self.rules.token_ttl)
+        };
+        with(recording, &[("/auth/client_token", json!(token)), ("/auth/lease_duration", json!(ttl.as_secs()))])
     }
 
-    fn with_token(&mut self, request: &Request, path: &str, token: &str, server: Option<&Server>) -> Answer {
-        if self.rules.denied.contains(path) {
-            return answer("policy-changed-live");
-        }
+    fn with_token(&mut self, request: &Request, path: &str, token: &str, server: Option<&dyn Sql>) -> Answer {
         let now = Instant::now();
         let lease_id = request.body["lease_id"].as_str().unwrap_or_default().to_owned();
         match path {
@@ -271,8 +305,9 @@ impl State {
                 with("token-lookup-self", &[("/data/ttl", json!(left))])
             }
             "auth/token/renew-self" => {
-                let (ttl, most) = (self.rules.token_ttl, self.rules.token_max);
+                let rules = (self.rules.token_ttl, self.rules.token_max);
                 let own = self.tokens.get_mut(token).expect("a token");
+                let (ttl, most) = if own.policies.is_some() { (own.ttl, own.most) } else { rules };
                 own.ends = (now + ttl).min(own.born + most);
                 let left = own.ends.saturating_duration_since(now).as_secs();
                 let values = [("/auth/lease_duration", json!(left)), ("/auth/client_token", json!(token))];
@@ -283,82 +318,75 @@ impl State {
                 self.expire(server);
                 answer("token-revoke-self")
             }
-            "sys/capabilities-self" => self.capabilities(request),
+            "sys/capabilities-self" => self.capabilities(request, token),
             "sys/leases/renew" => self.renew(&lease_id),
             "sys/leases/revoke" => match self.drop_lease(&lease_id, server) {
                 Ok(()) => answer("lease-revoke"),
                 Err(_) => answer("lease-revoke-mysql-down"),
             },
-            "database/creds/il-writer" | "database/creds/il-reader" => self.creds(path, token, server),
-            "database/static-creds/fixed" => {
-                let values = [
-                    ("/data/username", json!("fixed")),
-                    ("/data/password", json!(self.rules.fixed)),
-                    ("/data/ttl", json!(1)),
-                ];
-                with("db-static-creds", &values)
-            }
-            _ if request.method == "POST" && path.starts_with("secret/data/") => {
-                let inside = path.trim_start_matches("secret/data/").to_owned();
-                self.rules.values.insert(inside, request.body["data"].clone());
-                answer("kv2-write")
-            }
-            _ => match path.strip_prefix("secret/data/").and_then(|inside| self.rules.values.get(inside)) {
-                Some(value) => with("kv2-read", &[("/data/data", value.clone())]),
-                None => answer("kv2-read-missing"),
-            },
+            _ if path.starts_with("database/creds/") => self.creds(path, token, server),
+            _ if path.starts_with("database/static-creds/") => self.fixed(path),
+            _ => self.value(request, path),
         }
     }
 
-    fn capabilities(&self, request: &Request) -> Answer {
+    /// Leases of this path that are alive.
+    pub fn leases_of(&self, path: &str) -> usize {
+        self.leases.keys().filter(|id| id.starts_with(path)).count()
+    }
+
+    /// Writes a value, none of whose texts may be seen anywhere.
+    pub fn write(&mut self, path: &str, value: &Value) {
+        let texts = value.as_object().into_iter().flatten().filter_map(|(_, text)| text.as_str());
+        // A word that is everywhere is no secret.
+        let lines = texts.flat_map(str::lines).map(str::trim).filter(|line| line.len() >= 8);
+        self.secret.extend(lines.map(str::to_owned));
+        self.rules.values.insert(path.to_owned(), value.clone());
+    }
+
+    /// The key-value store; `null` is what was deleted.
+    fn value(&mut self, request: &Request, path: &str) -> Answer {
+        let Some(inside) = path.strip_prefix("secret/data/").map(str::to_owned) else {
+            return answer("kv2-read-missing");
+        };
+        if matches!(&*request.method, "POST" | "PUT") {
+            self.write(&inside, &request.body["data"]);
+            return answer("kv2-write");
+        }
+        let values = &mut self.rules.values;
+        match (&*request.method, values.get_mut(&inside)) {
+            ("PATCH", Some(value)) => {
+                for (name, text) in request.body["data"].as_object().into_iter().flatten() {
+                    value[name] = text.clone();
+                }
+                answer("kv2-write")
+            }
+            ("DELETE", Some(value)) => {
+                *value = Value::Null;
+                answer("lease-revoke")
+            }
+            (_, Some(Value::Null)) => answer("kv2-read-deleted"),
+            ("GET", Some(value)) => with("kv2-read", &[("/data/data", value.clone())]),
+            _ => answer("kv2-read-missing"),
+        }
+    }
+
+    fn capabilities(&self, request: &Request, token: &str) -> Answer {
         let mut all = answer("capabilities-self");
         all.body["data"] = json!({});
         for path in request.body["paths"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-            let may = if self.rules.denied.contains(path) { "deny" } else { "read" };
+            let may = if self.may(token, "GET", path) { "read" } else { "deny" };
             all.body["data"][path] = json!([may]);
         }
         all
     }
 
-    fn renew(&mut self, id: &str) -> Answer {
-        if !self.rules.role {
-            return answer("lease-renew-role-deleted");
+    /// Whether the token may do this there.
+    fn may(&self, token: &str, method: &str, path: &str) -> bool {
+        let Some(own) = self.tokens.get(token) else { return false };
+        match (&own.policies, &self.written) {
+            (Some(names), Some(written)) => names.iter().any(|name| written.allows(name, &own.role, method, path)),
+            _ => !self.rules.denied.contains(path),
         }
-        let (now, ttl, most) = (Instant::now(), self.rules.lease_ttl, self.rules.lease_max);
-        let Some(lease) = self.leases.get_mut(id) else { return answer("lease-renew-unknown") };
-        lease.ends = (now + ttl).min(lease.born + most);
-        let left = lease.ends.saturating_duration_since(now).as_secs();
-        let renewable = json!(self.rules.renewable);
-        with("lease-renew-ok", &[("/lease_id", json!(id)), ("/lease_duration", json!(left)), ("/renewable", renewable)])
-    }
-
-    fn creds(&mut self, path: &str, token: &str, server: Option<&Server>) -> Answer {
-        if !self.rules.role {
-            return answer("db-creds-unknown-role-root");
-        }
-        self.count += 1;
-        let user = format!("v-{}-{}", &path[15..], self.count);
-        let password = self.fresh("PASSWORD");
-        if let Some(server) = server {
-            let grants = self.rules.grants.replace("{name}", &user);
-            let sql = format!("CREATE USER '{user}'@'%' IDENTIFIED BY '{password}'; {grants}");
-            if server.try_sql(&sql).is_err() {
-                return answer("db-creds-mysql-down");
-            }
-        }
-        let id = format!("{path}/{}", self.fresh("LEASE"));
-        let now = Instant::now();
-        let (token, ends) = (token.to_owned(), now + self.rules.lease_ttl.min(self.rules.lease_max));
-        self.leases.insert(id.clone(), Lease { token, user: user.clone(), born: now, ends });
-        with(
-            "db-creds-ok",
-            &[
-                ("/lease_id", json!(id)),
-                ("/lease_duration", json!(self.rules.lease_ttl.as_secs())),
-                ("/renewable", json!(self.rules.renewable)),
-                ("/data/username", json!(user)),
-                ("/data/password", json!(password)),
-            ],
-        )
     }
 }
