@@ -2,8 +2,10 @@
 //!
 //! Real agents on journals that are being written, two collectors on one MariaDB, proxies before all of them, and a
 //! seed that says what breaks next: collectors, agents and the database die by `kill -9`, connections are cut or slow,
-//! COMMITs and their answers are lost, scripts change. At the end the keys of what is stored are those `journalctl`
-//! reads from the files, and every count is the count of the rows. Short in CI; longer, or with other seeds:
+//! COMMITs and their answers are lost, scripts change, old files are vacuumed under the cursor. At the end the keys of
+//! what is stored are those `journalctl` reads from the files, where files were removed what is stored and what is
+//! counted as lost are all that was written, and every count is the count of the rows. Short in CI; longer, or with
+//! other seeds:
 //! `INFRALOGS_CHAOS_S=600 INFRALOGS_CHAOS_SEED=7 INFRALOGS_CHAOS_SEEDS=5 cargo test -p infralogs --test chaos -- --nocapture`
 
 mod parts;
@@ -11,8 +13,10 @@ mod parts;
 use infralogs_core::testing::mariadb::Server;
 use parts::{
     copy_scripts, free_port, journal,
+    journald::Journald,
     program::{Program, agent, infralogs, run, stdout},
     proxy::{Mood, Proxy},
+    wait_for,
 };
 use std::{
     collections::BTreeSet,
@@ -21,7 +25,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-const HOSTS: [&str; 3] = ["web-1", "web-2", "db-1"];
+/// The last of them loses old files.
+const HOSTS: [&str; 4] = ["web-1", "web-2", "db-1", VACUUMED];
+const VACUUMED: &str = "small-1";
 /// How long it goes on in CI.
 const CHAOS_S: u64 = 25;
 /// The rollup that tells hosts apart by the minute.
@@ -42,28 +48,73 @@ impl Chance {
     }
 }
 
+/// Who writes a machine's journal.
+enum Writer {
+    Remote(journal::Writer),
+    Journald(Journald),
+}
+
+impl Writer {
+    fn write(&mut self, count: u64) {
+        match self {
+            Self::Remote(writer) => writer.write(count),
+            Self::Journald(journald) => {
+                (0..count).for_each(|number| journald.write(&format!("MESSAGE=entry {number}\nPRIORITY=6\n")));
+            }
+        }
+    }
+
+    /// All that was written is in the files; how many entries that were.
+    fn finish(&mut self, folder: &Path) -> u64 {
+        match self {
+            Self::Remote(writer) => writer.finish(),
+            Self::Journald(journald) => {
+                journald.flush();
+                journal::keys(folder).iter().map(|(_, seqnum)| *seqnum).max().expect("entries")
+            }
+        }
+    }
+}
+
 /// One machine: a journal that grows and the agent that serves it.
 struct Machine {
     folder: PathBuf,
     listen: String,
     proxy: Proxy,
-    writer: journal::Writer,
+    writer: Writer,
+    written: u64,
     agent: Option<Program>,
 }
 
 impl Machine {
     fn new(top: &Path, host: &str, number: u128) -> Self {
-        let folder = top.join(host);
+        let (mut folder, machine) = (top.join(host), 0x7777_0000 + number);
         std::fs::create_dir(&folder).expect("a folder");
-        let writer = journal::Writer::new(&folder, host, 0x7777_0000 + number);
+        let writer = if host == VACUUMED {
+            let journald = Journald::start(&folder, host, machine, "");
+            folder = journald.journal();
+            Writer::Journald(journald)
+        } else {
+            Writer::Remote(journal::Writer::new(&folder, host, machine))
+        };
         let port = free_port();
-        Self { folder, listen: format!("127.0.0.1:{port}"), proxy: Proxy::before(port), writer, agent: None }
+        let (listen, proxy) = (format!("127.0.0.1:{port}"), Proxy::before(port));
+        Self { folder, listen, proxy, writer, written: 0, agent: None }
     }
 
     fn start_agent(&mut self, top: &Path) {
         let journal = self.folder.display().to_string();
         let args = ["--journal", &journal, "--listen", &self.listen, "--token-file", "token"];
         self.agent = Some(Program::start(&agent(), &args, top));
+    }
+
+    /// Removes all files but the one that is written. How many.
+    fn vacuum(&self) -> usize {
+        let Writer::Journald(journald) = &self.writer else { return 0 };
+        journald.rotate();
+        let old = journald.archived();
+        old.iter().for_each(|file| std::fs::remove_file(file).expect("removed"));
+        old.len()
     }
 }
 
@@ -96,7 +147,7 @@ impl Chaos {
 
     /// Something breaks, or is mended.
     fn happen(&mut self) -> String {
-        match self.chance.below(16) {
+        match self.chance.below(18) {
             0..=2 => {
                 let which = self.chance.below(2) as usize;
                 self.collectors[which].take().into_iter().for_each(Program::kill);
@@ -146,6 +197,11 @@ impl Chaos {
                 std::fs::write(file, format!("{text}// edit {}\n", self.edits)).expect("saved");
                 "a parser edited".into()
             }
+            15 | 16 => {
+                // Where its proxy is slow some of it was not read.
+                let removed = self.machines.last().map_or(0, Machine::vacuum);
+                format!("{removed} files removed on {VACUUMED}")
+            }
             _ => {
                 self.database.kill();
                 std::thread::sleep(Duration::from_millis(self.chance.below(800)));
@@ -182,6 +238,11 @@ fn prepared(top: &Path, seed: u64) -> (Chaos, String) {
     chaos.configure("calm.yaml", chaos.database.port(), &schema);
     chaos.machines.iter_mut().for_each(|machine| machine.start_agent(top));
     (0..2).for_each(|which| chaos.start_collector(which));
+    // From its first entry on all are accounted for.
+    let first = format!(
+        "SELECT count(*) FROM {schema}.logs WHERE host = '{VACUUMED}' AND seqnum = 1 AND identifier NOT LIKE 'infralogs-%'"
+    );
+    wait_for("its first entry", || chaos.database.try_sql(&first).ok().filter(|count| count.trim() == "1"));
     (chaos, schema)
 }
 
@@ -225,7 +286,10 @@ fn storm(chaos: &mut Chaos, seconds: u64) {
 /// Ends the collectors by force, and polls once more with nothing in the way. How many entries were written.
 fn calm(chaos: &mut Chaos) -> u64 {
     chaos.collectors.drain(..).flatten().for_each(Program::kill);
-    let written: u64 = chaos.machines.iter_mut().map(|machine| machine.writer.finish()).sum();
+    for machine in &mut chaos.machines {
+        machine.written = machine.writer.finish(&machine.folder);
+    }
+    let written = chaos.machines.iter().map(|machine| machine.written).sum();
     let top = chaos.top.clone();
     for machine in &mut chaos.machines {
         machine.proxy.set(Mood::Fair);
@@ -243,7 +307,9 @@ fn settle(chaos: &Chaos, schema: &str, seed: u64) {
     let mut machines = BTreeSet::new();
     for (host, machine) in HOSTS.iter().zip(&chaos.machines) {
         let journal = journal::keys(&machine.folder);
-        assert_eq!(journal.len() as u64, machine.writer.written(), "journalctl reads all of {host}");
+        if *host != VACUUMED {
+            assert_eq!(journal.len() as u64, machine.written, "journalctl reads all of {host}");
+        }
         let of_host = format!("FROM {schema}.logs WHERE host = '{host}' AND identifier NOT LIKE 'infralogs-%'");
         let rows = ask(&format!("SELECT seqnum_id, seqnum {of_host}"));
         let key = |line: &str| {
@@ -254,8 +320,17 @@ fn settle(chaos: &Chaos, schema: &str, seed: u64) {
         let distinct: BTreeSet<(String, u64)> = stored.iter().cloned().collect();
         let missing = journal.difference(&distinct).take(5).collect::<Vec<_>>();
         assert!(missing.is_empty(), "seed {seed}: missing of {host}: {missing:?} and maybe more");
-        let invented = distinct.difference(&journal).take(5).collect::<Vec<_>>();
-        assert!(invented.is_empty(), "seed {seed}: {host} never wrote {invented:?}");
+        if *host == VACUUMED {
+            let numbers = distinct.iter().map(|(_, seqnum)| *seqnum).collect();
+            account(
+                &ask(&format!("SELECT after_seqnum, before_seqnum, lost FROM {schema}.gaps")),
+                numbers,
+                machine.written,
+            );
+        } else {
+            let invented = distinct.difference(&journal).take(5).collect::<Vec<_>>();
+            assert!(invented.is_empty(), "seed {seed}: {host} never wrote {invented:?}");
+        }
         assert_eq!(stored.len(), distinct.len(), "seed {seed}: entries of {host} are there twice");
         let ids = ask(&format!("SELECT DISTINCT machine {of_host}"));
         assert!(ids.lines().count() == 1 && machines.insert(ids.clone()), "one machine, its own: {ids}");
@@ -280,6 +355,21 @@ fn settle(chaos: &Chaos, schema: &str, seed: u64) {
          GROUP BY b, h) AS r USING (b, h) WHERE r.n IS NULL OR r.n <> l.n"
     ));
     assert_eq!(unlike, "0", "seed {seed}: minutes of hosts whose rollup is not the number of their rows");
-    assert_eq!(ask(&format!("SELECT count(*) FROM {schema}.gaps")), "0", "nothing was lost on the machines");
+    let elsewhere = ask(&format!("SELECT count(*) FROM {schema}.gaps WHERE host <> '{VACUUMED}'"));
+    assert_eq!(elsewhere, "0", "nothing was lost on the other machines");
     assert_eq!(ask(&format!("SELECT count(*) FROM {schema}.quarantine")), "0");
+}
+
+/// Each number is stored or in one counted hole, and none is in both.
+fn account(gaps: &str, mut numbers: BTreeSet<u64>, written: u64) {
+    let mut lost = 0;
+    for gap in gaps.lines() {
+        let cells: Vec<u64> = gap.split('\t').map(|cell| cell.parse().expect("a number")).collect();
+        let missing = cells[0] + 1..cells[1];
+        assert_eq!(cells[2], missing.end - missing.start, "as many as are missing there: {gap}");
+        lost += cells[2];
+        missing.for_each(|number| assert!(numbers.insert(number), "{number} is stored, and counted as lost"));
+    }
+    println!("{VACUUMED}: {written} entries written, {lost} lost");
+    assert!(numbers.into_iter().eq(1..=written), "what is stored and what is lost are all that was written");
 }

@@ -23,6 +23,8 @@ pub use inventories::{Inventories, OpenInventory};
 pub use machines::Machines;
 pub use poll::{Failure, Follower, Party, Polled, Reading};
 pub use reparse::{Reparsed, Step, Told, rehearse, reparse, writers};
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use reparse::{Sizes, reparse_by};
 pub use replay::{Replayed, replay};
 pub use rhythm::Rhythm;
 pub use status::{DELAY_LIMITS_S, Delays, PollStatus, Status, Totals, Turn};

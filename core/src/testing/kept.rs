@@ -2,6 +2,7 @@
 
 use super::{
     Opened, batch,
+    groups::groups,
     naive::{self, Ordered},
 };
 use crate::{
@@ -19,7 +20,7 @@ use proptest::{
     sample::select,
     test_runner::{Config, TestRunner},
 };
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 const HOUR_US: i64 = 3_600_000_000;
 /// Rows of each machine, over five hours.
@@ -93,10 +94,6 @@ fn shape() -> BoxedStrategy<Shape> {
         4 => select(vec!["host", "path", "status", "cached"]).prop_map(|name| Key::Field(name.into())),
         1 => Just(Key::Hour),
     ];
-    let by = prop::collection::vec(key, 0..3).prop_map(|keys| {
-        let mut seen = BTreeSet::new();
-        keys.into_iter().filter(|key| seen.insert(key.name().to_owned())).collect::<Vec<_>>()
-    });
     let column = || select(vec!["took", "sent", "v"]).prop_map(Arc::<str>::from);
     let measure = prop_oneof![
         1 => Just(Aggregate::Count),
@@ -106,19 +103,7 @@ fn shape() -> BoxedStrategy<Shape> {
         1 => column().prop_map(Aggregate::Max),
         2 => (column(), select(vec![0, 50, 95, 99, 100])).prop_map(|(name, percent)| Aggregate::Percentile(name, percent)),
     ];
-    let measures = prop::collection::vec(measure, 1..4).prop_map(|all| {
-        let all = std::iter::once(Aggregate::Count).chain(all).enumerate();
-        all.map(|(at, of)| Measure { name: format!("m{at}").into(), of }).collect::<Vec<_>>()
-    });
-    let every = select(vec![None, Some(60), Some(90), Some(300), Some(3_600)]);
-    (every, by, measures, prop::option::of(1_usize..5))
-        .prop_map(|(every, by, measures, top)| Shape::Groups {
-            every: every.map(Duration::from_secs),
-            by,
-            measures,
-            top,
-        })
-        .boxed()
+    groups(key.boxed(), measure.boxed(), 1..4, &[60, 90, 300, 3_600])
 }
 
 fn filter() -> BoxedStrategy<Option<Expr>> {

@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod batch;
 pub mod delivery;
 pub mod galera;
+mod groups;
 pub mod kept;
 pub mod leases;
 pub mod mariadb;

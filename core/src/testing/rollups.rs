@@ -2,6 +2,7 @@
 
 use super::{
     Opened, batch,
+    groups::groups,
     naive::{self, Ordered},
 };
 use crate::{
@@ -18,7 +19,7 @@ use proptest::{
     sample::select,
     test_runner::{Config, TestRunner},
 };
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 const HOUR_US: i64 = 3_600_000_000;
 /// Entries of each machine, over five hours and the last of 1969.
@@ -72,29 +73,13 @@ fn shape() -> BoxedStrategy<Shape> {
         1 => Just(Key::Weekday),
         1 => Just(Key::Hour),
     ];
-    let by = prop::collection::vec(key, 0..3).prop_map(|keys| {
-        let mut seen = BTreeSet::new();
-        keys.into_iter().filter(|key| seen.insert(key.name().to_owned())).collect::<Vec<_>>()
-    });
     let measure = prop_oneof![
         3 => Just(Aggregate::Count),
         1 => select(keys.to_vec()).prop_map(|name| Aggregate::Distinct(name.into())),
         1 => select(vec!["host", "priority"]).prop_map(|name| Aggregate::Min(name.into())),
         1 => select(vec!["unit", "priority"]).prop_map(|name| Aggregate::Max(name.into())),
     ];
-    let measures = prop::collection::vec(measure, 0..2).prop_map(|more| {
-        let all = std::iter::once(Aggregate::Count).chain(more).enumerate();
-        all.map(|(at, of)| Measure { name: format!("m{at}").into(), of }).collect::<Vec<_>>()
-    });
-    let every = select(vec![None, Some(60), Some(90), Some(300), Some(3_600), Some(7_200), Some(7 * 86_400)]);
-    (every, by, measures, prop::option::of(1_usize..5))
-        .prop_map(|(every, by, measures, top)| Shape::Groups {
-            every: every.map(Duration::from_secs),
-            by,
-            measures,
-            top,
-        })
-        .boxed()
+    groups(key.boxed(), measure.boxed(), 0..2, &[60, 90, 300, 3_600, 7_200, 7 * 86_400])
 }
 
 fn filter() -> BoxedStrategy<Option<Expr>> {
