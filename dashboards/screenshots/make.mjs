@@ -18,11 +18,11 @@ try {
     await new Promise((done) => setTimeout(done, 100));
   }
   await browse(async (context) => {
-    for (const name of ["fleet", "health"]) {
+    for (const name of ["fleet", "health", "web"]) {
       for (const theme of ["dark", "light"]) {
         const page = await opened(context, `http://${listen}/d/${name}?theme=${theme}&tz=UTC`);
         await page.waitForTimeout(600);
-        await page.screenshot({ path: join(here, `${name}-${theme}.png`), fullPage: true });
+        await page.screenshot({ path: join(here, `${name}-${theme}.png`), fullPage: true, timeout: 180_000 });
         await page.close();
       }
     }

@@ -29,7 +29,7 @@ use std::sync::Arc;
 pub const BOKEH_VERSION: &str = "3.9.2";
 
 /// How much room the panels of a row have on an ordinary screen, in pixels.
-const PAGE_WIDTH: u32 = 1_220;
+const PAGE_WIDTH: u32 = 1_200;
 
 /// The renderer `bokeh`.
 pub static PLUGIN: Plugin = Plugin {

@@ -133,7 +133,7 @@ fn drawn(page: &Page<'_>, def: &ColumnDef, column: &Column, count: usize, id: &s
     let (title, cells, formatter, width) = match def.kind {
         ColumnType::Time => {
             let formatter = plain("DateFormatter").set("format", "%Y-%m-%d %H:%M:%S");
-            (title, cells(&|cell| moment(page, &cell)), formatter, 150)
+            (title, cells(&|cell| moment(page, &cell)), formatter, 168)
         }
         ColumnType::Int if matches!(def.name.as_str(), "priority" | "level") => {
             return levels(page, def, column, count, &id);
