@@ -17,7 +17,7 @@ def connect():
 
 
 db = connect()
-started, own = time.perf_counter(), time.process_time()
+started, busy = time.perf_counter(), time.process_time()
 with db.cursor() as cursor:
     if how == "many":
         for at in range(0, len(table), 5000):
@@ -33,4 +33,4 @@ with db.cursor() as cursor:
             own.cursor().execute(sql, row)
             own.commit()
             own.close()
-print(time.perf_counter() - started, time.process_time() - own)
+print(time.perf_counter() - started, time.process_time() - busy)
