@@ -50,7 +50,8 @@ fn runs_as_vault() {
 /// To the output the shell had, past that of the test harness.
 fn say(text: &str) {
     let mut out = fs::OpenOptions::new().write(true).open("/dev/fd/3").expect("the shell's output");
-    writeln!(out, "{text}").expect("said");
+    // Whoever reads it may have heard enough.
+    let _ = writeln!(out, "{text}");
 }
 
 /// A command line: `-name=value` and `-name` anywhere, then words, of which `name=value` are fields.
