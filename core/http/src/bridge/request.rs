@@ -1,14 +1,13 @@
-//! Makes a tide request of a hyper one: checked host, URL, headers, and a body that keeps its limits.
+//! Makes a tide request of a hyper one: its head, and a body that keeps its limits.
 
-use super::Peer;
+use super::{Peer, called};
 use crate::{limits::Limits, stop::Stop};
 use bytes::{Buf, Bytes};
 use futures_lite::io::{AsyncBufRead, AsyncRead};
 use hyper::{
     Request,
     body::{Body as _, Incoming},
-    header::{CONTENT_LENGTH, HOST, HeaderMap},
-    http::uri::Authority,
+    header::{CONTENT_LENGTH, HeaderMap},
 };
 use std::{
     future::Future,
@@ -23,7 +22,7 @@ use std::{
 };
 use tide::{
     StatusCode,
-    http::{Method, Url, headers::HeaderName, headers::HeaderValue},
+    http::headers::{self, HeaderName, Headers},
 };
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -35,19 +34,12 @@ pub(crate) struct Refused {
     pub next: &'static str,
 }
 
-const fn bad(what: &'static str) -> Refused {
+pub(super) const fn bad(what: &'static str) -> Refused {
     Refused { status: StatusCode::BadRequest, what, next: "send a well-formed HTTP request" }
 }
 pub(crate) const AMBIGUOUS: Refused = bad("the request can be read in two ways (framing, line ends or headers)");
-const BAD_HOST: Refused = bad("the request needs exactly one valid Host");
-const BAD_URL: Refused = bad("the request's URL can't be read");
 const BAD_HEADER: Refused = bad("a header holds other than visible ASCII");
 const BROKEN_BODY: Refused = bad("the request's body broke off");
-const NO_METHOD: Refused = Refused {
-    status: StatusCode::NotImplemented,
-    what: "the request's method is not known here",
-    next: "use GET, HEAD or what the path's documentation names",
-};
 const TOO_LARGE: Refused = Refused {
     status: StatusCode::PayloadTooLarge,
     what: "the request's body is larger than this server takes",
@@ -85,94 +77,75 @@ impl Watch {
     }
 }
 
-/// The request as tide knows it.
+/// The request as tide knows it, and what becomes of its body if it has one.
 pub(super) fn convert(
     request: Request<Incoming>,
     peer: &Peer,
     limits: &Limits,
     stop: &Stop,
-) -> Result<(tide::http::Request, Watch), Refused> {
+) -> Result<(tide::http::Request, Option<Watch>), Refused> {
     let (head, incoming) = request.into_parts();
-    let method = method(&head.method)?;
-    let url = url(&head.uri, &head.headers, head.version, peer)?;
-    let mut asked = tide::http::Request::new(method, url);
-    for (name, value) in &head.headers {
-        let name = HeaderName::from_str(name.as_str()).map_err(|_| BAD_HEADER)?;
-        let value = HeaderValue::from_bytes(value.as_bytes().to_vec()).map_err(|_| BAD_HEADER)?;
-        asked.append_header(name, value);
-    }
-    asked.set_peer_addr(Some(&*peer.address));
+    let mut asked = called::begin(&head, peer)?;
+    fill(asked.as_mut(), &head.headers)?;
     asked.ext_mut().insert(stop.clone());
     if let Some(names) = &peer.names {
         asked.ext_mut().insert(names.clone());
     }
+    if incoming.is_end_stream() {
+        if head.headers.contains_key(CONTENT_LENGTH) {
+            asked.remove_header(headers::CONTENT_LENGTH);
+        }
+        return Ok((asked, None));
+    }
+    let length = incoming.size_hint().exact();
+    if length.is_some_and(|length| length > limits.body_bytes) {
+        return Err(TOO_LARGE);
+    }
     let watch = Watch::default();
-    if !incoming.is_end_stream() {
-        let length = incoming.size_hint().exact();
-        if length.is_some_and(|length| length > limits.body_bytes) {
-            return Err(TOO_LARGE);
-        }
-        let body = Limited {
-            incoming,
-            current: Bytes::new(),
-            left: limits.body_bytes,
-            stall: limits.body_stall(),
-            moved: 0,
-            deadline: Box::pin(sleep_until(Instant::now() + limits.body_stall())),
-            given_at: None,
-            watch: watch.clone(),
-        };
-        let length = length.and_then(|length| usize::try_from(length).ok());
-        let mime = asked.content_type();
-        asked.set_body(tide::Body::from_reader(body, length));
-        if let Some(mime) = mime {
-            asked.set_content_type(mime);
-        }
-    } else if head.headers.contains_key(CONTENT_LENGTH) {
-        asked.remove_header("content-length");
+    let body = Limited {
+        incoming,
+        current: Bytes::new(),
+        left: limits.body_bytes,
+        stall: limits.body_stall(),
+        moved: 0,
+        deadline: Box::pin(sleep_until(Instant::now() + limits.body_stall())),
+        given_at: None,
+        watch: watch.clone(),
+    };
+    let length = length.and_then(|length| usize::try_from(length).ok());
+    let mime = asked.content_type();
+    asked.set_body(tide::Body::from_reader(body, length));
+    if let Some(mime) = mime {
+        asked.set_content_type(mime);
     }
-    Ok((asked, watch))
+    Ok((asked, Some(watch)))
 }
 
-fn method(method: &hyper::Method) -> Result<Method, Refused> {
-    match method.as_str() {
-        "GET" => Ok(Method::Get),
-        "HEAD" => Ok(Method::Head),
-        "POST" => Ok(Method::Post),
-        // Neither means anything to a server of its own resources.
-        "CONNECT" | "TRACE" => Err(NO_METHOD),
-        other => Method::from_str(other).map_err(|_| NO_METHOD),
+/// Copies headers.
+fn fill(into: &mut Headers, from: &HeaderMap) -> Result<(), Refused> {
+    let mut last = None;
+    for (name, value) in from {
+        let value = value.to_str().map_err(|_| BAD_HEADER)?;
+        // Values of one name follow each other.
+        if last.replace(name) == Some(name) {
+            into.append(known(name)?, value);
+        } else {
+            into.insert(known(name)?, value);
+        }
     }
+    Ok(())
 }
 
-/// The whole URL: scheme and host as the client called us, path and query as sent.
-fn url(uri: &hyper::Uri, headers: &HeaderMap, version: hyper::Version, peer: &Peer) -> Result<Url, Refused> {
-    let mut hosts = headers.get_all(HOST).iter();
-    let (host, second) = (hosts.next(), hosts.next());
-    if second.is_some() || (host.is_none() && version == hyper::Version::HTTP_11) {
-        return Err(BAD_HOST);
-    }
-    let named = match host {
-        Some(host) if !host.is_empty() => Some(Authority::try_from(host.as_bytes()).map_err(|_| BAD_HOST)?),
-        _ => None,
-    };
-    // A URL in the request line wins over Host (RFC 9112, 3.2.2), but the two must not tell different stories.
-    let authority = match (uri.authority(), named) {
-        (Some(line), Some(host)) if *line != host => return Err(BAD_HOST),
-        (Some(line), _) => Some(line.clone()),
-        (None, host) => host,
-    };
-    let host = authority.as_ref().map_or("localhost", Authority::as_str);
-    if host.contains('@') {
-        return Err(BAD_HOST);
-    }
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    if !path.starts_with('/') && path != "*" {
-        return Err(BAD_URL);
-    }
-    let scheme = if peer.tls { "https" } else { "http" };
-    let slash = if path == "*" { "/" } else { "" };
-    Url::parse(&format!("{scheme}://{host}{slash}{path}")).map_err(|_| BAD_URL)
+/// A header's name as tide has it, not copied if nearly every request has it.
+fn known(name: &hyper::header::HeaderName) -> Result<HeaderName, Refused> {
+    Ok(match name.as_str() {
+        "accept" => headers::ACCEPT,
+        "accept-encoding" => headers::ACCEPT_ENCODING,
+        "authorization" => headers::AUTHORIZATION,
+        "host" => headers::HOST,
+        "user-agent" => headers::USER_AGENT,
+        other => HeaderName::from_str(other).map_err(|_| BAD_HEADER)?,
+    })
 }
 
 /// A request's body, drawn from the client as the route reads it, within the limits.

@@ -34,20 +34,19 @@ pub(super) fn convert(mut answer: tide::http::Response, head: bool) -> Answer {
     *response.status_mut() = StatusCode::from_u16(answer.status() as u16).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     fill(headers, answer.as_ref());
-    // Framing is hyper's.
-    headers.remove(TRANSFER_ENCODING);
-    headers.remove(CONTENT_LENGTH);
-    headers.remove(CONNECTION);
     if let (true, Some(length)) = (head, length) {
         headers.insert(CONTENT_LENGTH, length.into());
     }
     response
 }
 
-/// Copies headers; one that breaks the rules is left out rather than sent.
+/// Copies headers but those of the framing, which is hyper's; one that breaks the rules is left out rather than sent.
 fn fill(into: &mut HeaderMap, from: &Headers) {
     for (name, values) in from {
         let Ok(name) = HeaderName::from_bytes(name.as_str().as_bytes()) else { continue };
+        if name == TRANSFER_ENCODING || name == CONTENT_LENGTH || name == CONNECTION {
+            continue;
+        }
         for value in values {
             match HeaderValue::from_str(value.as_str()) {
                 Ok(value) => {

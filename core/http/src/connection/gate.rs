@@ -7,7 +7,8 @@
 //! gate only looks; framing stays hyper's, and where the two could disagree the gate has refused already.
 
 use super::chunks::Chunks;
-use memchr::memmem;
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
 
 /// What the gate says to the bytes it was shown.
 #[derive(Debug, PartialEq, Eq)]
@@ -132,15 +133,16 @@ where
     'a: 'b,
 {
     const END: &[u8] = b"\r\n\r\n";
+    static FIND_END: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(END));
     if begun.is_empty()
-        && let Some(end) = memmem::find(bytes, END)
+        && let Some(end) = FIND_END.find(bytes)
     {
         return Some(bytes.split_at(end + END.len()));
     }
     let known = begun.len();
     begun.extend_from_slice(bytes);
     let from = known.saturating_sub(END.len() - 1);
-    let end = from + memmem::find(&begun[from..], END)? + END.len();
+    let end = from + FIND_END.find(&begun[from..])? + END.len();
     Some((&begun[..end], &bytes[end - known..]))
 }
 

@@ -1,16 +1,18 @@
 //! Takes one connection from its first byte to its last.
 
 mod chunks;
+mod clock;
 mod gate;
 mod line;
 mod one;
+mod room;
 mod two;
 mod wire;
 
 pub(crate) use line::{Flow, Line};
 
 use crate::{
-    bridge::{Edge, Peer},
+    bridge::{Called, Edge, Peer},
     ops::{COUNTS, Dropped},
     tls::{CertificateNames, Tls},
 };
@@ -47,7 +49,8 @@ where
 {
     let _open = COUNTS.open();
     let Ok(()) = stream.set_nodelay(true) else { return };
-    let mut peer = Peer { address: address.to_string().into(), tls: tls.is_some(), names: None };
+    let called = Called::default();
+    let mut peer = Peer { address: address.to_string(), tls: tls.is_some(), names: None, called };
     let Some(tls) = tls else { return one::serve(stream, edge, peer).await };
     let mut stop = edge.stop.clone();
     let handshake = timeout(edge.limits.handshake_time(), TlsAcceptor::from(tls.current()).accept(stream));

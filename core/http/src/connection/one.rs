@@ -1,15 +1,14 @@
 //! HTTP/1 on one connection.
 
-use super::{Line, Socket, gate::Gate, wire::Wire};
+use super::{Line, Socket, clock::Clock, gate::Gate, room::Room, wire::Wire};
 use crate::{
-    bridge::{self, Answer, Edge, Peer},
+    bridge::{self, Edge, Peer},
     ops::{COUNTS, Dropped},
     socket::Upgrade,
 };
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use std::{
-    convert::Infallible,
     future::{Future, poll_fn},
     pin::{Pin, pin},
     sync::{Arc, OnceLock},
@@ -26,9 +25,6 @@ const LINGER: Duration = Duration::from_secs(1);
 /// And how many bytes.
 const LINGER_BYTES_MAX: u64 = 1 << 20;
 
-/// An answer to come. Boxed, because hyper wants to give the connection back only if it can be moved.
-type Coming = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
-
 pub(super) async fn serve<S, IO>(io: IO, edge: Arc<Edge<S>>, peer: Peer)
 where
     S: Clone + Send + Sync + 'static,
@@ -41,26 +37,23 @@ where
     let noted = line.clone();
     let upgrade = Arc::new(OnceLock::new());
     let agreed = upgrade.clone();
-    let service = service_fn(move |request: Request<Incoming>| -> Coming {
-        let (edge, peer, line, agreed) = (edge.clone(), peer.clone(), line.clone(), agreed.clone());
-        Box::pin(async move {
-            let answer = if line.next_is_ambiguous() {
-                Err(bridge::refuse(bridge::AMBIGUOUS))
-            } else {
-                edge.respond(request, &peer).await
-            };
-            let mut answer = answer.unwrap_or_else(|refusal| {
+    let room = Room::new();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let asked = if line.next_is_ambiguous() { Err(bridge::AMBIGUOUS) } else { edge.ask(request, &peer) };
+        let (line, agreed) = (line.clone(), agreed.clone());
+        room.begin(edge.answer(asked, move |answer| {
+            let mut answer = answer.unwrap_or_else(|refused| {
                 line.mark_refused();
-                refusal
+                bridge::refuse(refused)
             });
             if let Some(upgrade) = answer.extensions_mut().remove::<Upgrade>() {
                 let _ = agreed.set(upgrade); // the last answer on a connection, so the only one
             }
-            Ok(answer)
-        })
+            answer
+        }))
     });
     let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(Clock::new())
         .header_read_timeout(limits.idle_time())
         .max_buf_size(limits.header_room())
         .max_header_size(limits.header_room())

@@ -2,13 +2,13 @@
 
 use super::{Flow, Line, Socket, wire::Wire};
 use crate::{
-    bridge::{Edge, Peer},
+    bridge::{self, Edge, Peer},
     limits::Limits,
     ops::{COUNTS, Dropped},
 };
 use hyper::{Request, body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::time::interval;
 
 /// How often a connection's answers are looked at. A stall is noticed within its limit and one look.
@@ -29,13 +29,13 @@ where
     let wire = Wire::new(io, line.clone(), None, &limits);
     let noted = line.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let (edge, peer, flow) = (edge.clone(), peer.clone(), Flow::begin(&line));
-        async move {
-            let mut answer = edge.respond(request, &peer).await.unwrap_or_else(|refusal| refusal);
+        let flow = Flow::begin(&line);
+        edge.answer(edge.ask(request, &peer), move |answer| {
+            let mut answer = answer.unwrap_or_else(bridge::refuse);
             answer.headers_mut().remove(hyper::header::CONNECTION);
             answer.body_mut().follow(flow);
-            Ok::<_, Infallible>(answer)
-        }
+            answer
+        })
     });
     let mut connection = pin!(
         http2::Builder::new(TokioExecutor::new())
