@@ -2,10 +2,11 @@
 //!
 //! `cargo bench -p infralogs-http --bench hello`. Each server has a thread of its own, the clients another; rounds
 //! alternate. The rate is requests a second as the clients see them, the cost the CPU time of the server's thread.
+//! With `-- instructions` valgrind counts those outside the kernel, which are the same on a busy machine.
 #![allow(clippy::unwrap_used, reason = "a benchmark that can't run has nothing to say")]
 
 use infralogs_http::{Limits, bind, serve};
-use std::{net::SocketAddr, sync::mpsc, thread, time::Instant};
+use std::{net::SocketAddr, process::Command, sync::mpsc, thread, time::Instant};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -15,10 +16,10 @@ use tokio::{
 
 /// Connections kept open at once.
 const CONNECTIONS: usize = 32;
-/// Requests of one connection in a round.
-const REQUESTS: usize = 1_000;
+/// Requests of one connection in a round. Few, so that whatever else the machine does meets both servers.
+const REQUESTS: usize = 250;
 /// Rounds of each.
-const ROUNDS: usize = 11;
+const ROUNDS: usize = 51;
 /// At least so many times axum's rate.
 const BOUND: f64 = 0.7;
 
@@ -33,6 +34,10 @@ struct Server {
 fn main() {
     if cfg!(debug_assertions) {
         println!("Built without optimization: this shows that it runs, its figures mean nothing.");
+    }
+    let asked = |word: &str| std::env::args().any(|given| given == word);
+    if asked("instructions") {
+        return instructions();
     }
     let ours = Server::start("ours", async |listener: TcpListener| {
         let mut app = tide::new();
@@ -50,6 +55,9 @@ fn main() {
     let mut figures = [Vec::new(), Vec::new()];
     round(&ours);
     round(&axum);
+    if asked("once") {
+        return;
+    }
     for nth in 0..ROUNDS {
         let (own, other) = if nth % 2 == 0 {
             let own = round(&ours);
@@ -75,6 +83,25 @@ fn main() {
     println!("rate, ours beside axum's: {rate:.2} ({least:.2}–{most:.2}), bound {BOUND}: {met}");
     let (least, cost, most) = median(costs);
     println!("CPU a request, ours beside axum's: {cost:.2} ({least:.2}–{most:.2})");
+}
+
+/// Runs itself for one round of each under valgrind.
+fn instructions() {
+    let folder = tempfile::tempdir().unwrap();
+    let counts = folder.path().join("counts");
+    let told = format!("--callgrind-out-file={}", counts.display());
+    let itself = std::env::current_exe().unwrap();
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--quiet", "--tool=callgrind", "--separate-threads=yes", &told]).arg(itself).arg("once");
+    assert!(valgrind.status().expect("valgrind is installed").success());
+    // The clients' thread is the first; the servers' follow as they were started.
+    let each = |thread: &str| {
+        let counts = std::fs::read_to_string(format!("{}-{thread}", counts.display())).unwrap();
+        let total = counts.lines().find_map(|line| line.strip_prefix("totals: ")).unwrap();
+        total.trim().parse::<f64>().unwrap() / (CONNECTIONS * REQUESTS) as f64
+    };
+    let (own, other) = (each("02"), each("03"));
+    println!("instructions a request: ours {own:.0}, axum {other:.0}: {:.2} times", own / other);
 }
 
 impl Server {
