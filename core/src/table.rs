@@ -228,6 +228,27 @@ impl Column {
             self.push(&Value::Int(new));
         }
     }
+    /// Adds texts that stand one after the other, each up to its end; to a column of another storage, nothing.
+    pub(crate) fn push_texts(&mut self, new: &str, new_ends: &[u32]) -> bool {
+        let ColumnData::Text(text, ends) = &mut self.data else { return false };
+        let before = text.len() as u32;
+        text.push_str(new);
+        ends.extend(new_ends.iter().map(|end| before + end));
+        self.pushed_all()
+    }
+    /// Adds whole numbers; to a column of another storage, nothing.
+    pub(crate) fn push_ints(&mut self, new: &[i64]) -> bool {
+        let ColumnData::Int(data) = &mut self.data else { return false };
+        data.extend_from_slice(new);
+        self.pushed_all()
+    }
+    /// Notes that all values that were just added are there.
+    fn pushed_all(&mut self) -> bool {
+        if !self.present.is_empty() {
+            self.present.resize(self.len(), true);
+        }
+        true
+    }
     /// Adds the values of another column of the same storage.
     pub fn append(&mut self, other: &Self) {
         if !self.present.is_empty() || !other.present.is_empty() {

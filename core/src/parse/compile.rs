@@ -31,7 +31,7 @@ pub(crate) struct Program {
     pub has_closure: bool,
     pub columns: Vec<Emit>,
     /// For a parser that stores just what its only extractor reads: by column, the number of its field.
-    pub straight: Option<Vec<u16>>,
+    straight: Option<Vec<u16>>,
     /// Slots that take the entry's own field where the record has none.
     pub stand_ins: Vec<(u16, u16)>,
     /// How many slots a record has.
@@ -193,6 +193,14 @@ fn straight(extracts: &[Extract], steps: &[Action], columns: &[Emit]) -> Option<
     };
     let is_plain = steps.is_empty() && columns.len() == extract.fields.len();
     if is_plain { columns.iter().map(field).collect() } else { None }
+}
+
+impl Program {
+    /// The only extractor of a parser that stores just what it reads, and by column the number of its field.
+    #[inline]
+    pub fn straight(&self) -> Option<(&Extract, &[u16])> {
+        Some((self.extracts.first()?, self.straight.as_ref()?))
+    }
 }
 
 impl Scope {

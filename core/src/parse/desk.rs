@@ -2,6 +2,7 @@
 
 use super::{
     Counts, Parsed, Parser,
+    block::{Block, Record},
     plan::Seat,
     record::{Of, Verdict, Work},
 };
@@ -23,13 +24,14 @@ const ROOM_TIMES_MAX: usize = 128;
 pub(super) struct Shared<'a> {
     /// By seat: how often its closure was cut.
     cuts: Vec<AtomicU32>,
+    entries: &'a Entries,
     /// All bytes of the batch, if they are UTF-8: then they are looked at once, not field by field.
     all: Option<&'a str>,
 }
 
 impl<'a> Shared<'a> {
     pub fn new(seats: usize, entries: &'a Entries) -> Self {
-        Self { cuts: (0..seats).map(|_| AtomicU32::new(0)).collect(), all: entries.text() }
+        Self { cuts: (0..seats).map(|_| AtomicU32::new(0)).collect(), entries, all: entries.text() }
     }
 
     /// Bytes of the batch as text, if they are.
@@ -57,6 +59,8 @@ pub(super) struct Desk<'a> {
     work: Work<'a>,
     /// The entry whose fields `.from` has read already.
     ready: Option<u32>,
+    /// What a parser that only stores what it reads has read and not stored yet.
+    block: Block<'a>,
     rows: ParsedRows,
     quarantined: Vec<Quarantined>,
     /// `selected` counts those that were shown.
@@ -74,7 +78,8 @@ impl<'a> Desk<'a> {
             rows: Rows::new(parser.table.columns.clone()),
         };
         let work = Work::new(&parser.program, now);
-        Self { seat, number, shared, work, ready: None, rows, quarantined: Vec::new(), counts: Counts::default() }
+        let (block, quarantined, counts) = (Block::default(), Vec::new(), Counts::default());
+        Self { seat, number, shared, work, ready: None, block, rows, quarantined, counts }
     }
 
     /// Whether `.from` wants an entry.
@@ -88,12 +93,23 @@ impl<'a> Desk<'a> {
     pub fn entry(&mut self, index: u32, entry: &Entry<'a>, found: &[Option<&'a [u8]>], left: usize) {
         let parser: &'a Parser = &self.seat.parser;
         let of = Of { entry, found, reads: &self.seat.reads };
+        self.counts.selected += 1;
+        let bytes = of.reads.input.bytes(found).unwrap_or_default();
+        let text = self.shared.text(bytes);
+        if let (Some(text), Some((extract, _))) = (text, parser.program.straight()) {
+            match self.block.read(extract, index, text, entry.time()) {
+                Ok(()) if self.block.is_full() => self.store(left),
+                Ok(()) => {}
+                Err(miss) => self.count_other(index, entry, Verdict::Unmatched(0, miss), text),
+            }
+            return;
+        }
+        // Rows stand in the order of their entries.
+        self.store(left);
         if self.ready != Some(index) {
             parser.prepare(of, &mut self.work);
         }
-        self.counts.selected += 1;
-        let bytes = of.reads.input.bytes(found).unwrap_or_default();
-        match self.shared.text(bytes) {
+        match text {
             Some(text) => {
                 self.work.resting = parser.program.has_closure && self.shared.rests(self.number);
                 let verdict = parser.add_row(text, of, &mut self.work, &mut self.rows, index);
@@ -110,6 +126,30 @@ impl<'a> Desk<'a> {
                 self.count(index, entry, verdict, &text);
             }
         }
+    }
+
+    /// Stores what was read; `left` entries of this part are still to come.
+    fn store(&mut self, left: usize) {
+        let Some(Record { entry: last, .. }) = self.block.records.last().copied() else { return };
+        let parser: &'a Parser = &self.seat.parser;
+        let Some((extract, order)) = parser.program.straight() else { return };
+        if self.block.fill(extract, order, &mut self.rows.rows.columns, &mut self.work.slots) {
+            self.counts.matched += self.block.records.len() as u64;
+            self.rows.entry.extend(self.block.records.drain(..).map(|record| record.entry));
+            self.make_room(last, left);
+            return;
+        }
+        // Some field is not of its type: each record alone, which finds the field.
+        for nth in 0..self.block.records.len() {
+            let Record { entry: index, text, .. } = self.block.records[nth];
+            let entry = self.shared.entries.get(index as usize);
+            // A parser that only stores what it reads asks for no other field.
+            let of = Of { entry: &entry, found: &[], reads: &self.seat.reads };
+            parser.prepare(of, &mut self.work);
+            let verdict = parser.add_row(text, of, &mut self.work, &mut self.rows, index);
+            self.count(index, &entry, verdict, text);
+        }
+        self.block.records.clear();
     }
 
     /// A record of several lines, all selected.
@@ -180,7 +220,9 @@ impl<'a> Desk<'a> {
     }
 
     /// Adds what was made of the entries that come after.
-    pub fn append(&mut self, other: Self) {
+    pub fn append(&mut self, mut other: Self) {
+        self.store(0);
+        other.store(0);
         self.rows.entry.extend(other.rows.entry);
         for (own, more) in self.rows.rows.columns.iter_mut().zip(&other.rows.rows.columns) {
             own.append(more);
@@ -190,7 +232,8 @@ impl<'a> Desk<'a> {
     }
 
     /// Hands over what was made; `counts` holds what was selected, all of it counted as unmatched so far.
-    pub fn end(self, parsed: &mut Parsed, counts: &mut Counts) {
+    pub fn end(mut self, parsed: &mut Parsed, counts: &mut Counts) {
+        self.store(0);
         counts.unmatched = counts.unmatched - self.counts.selected + self.counts.unmatched;
         counts.add(&Counts { selected: 0, unmatched: 0, ..self.counts });
         if !self.rows.rows.is_empty() {

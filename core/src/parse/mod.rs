@@ -6,6 +6,7 @@
 //! extractor's shape is *unmatched*: counted, and with `.strict()` quarantined too.
 
 mod access;
+mod block;
 pub mod body;
 mod bytes;
 mod compile;

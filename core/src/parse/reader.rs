@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     expr::slots::{Slot, Slots},
-    table::{Column, ColumnType},
+    table::ColumnType,
     time::Time,
 };
 use regex::{CaptureLocations, Regex};
@@ -31,7 +31,7 @@ pub(crate) struct Extract {
 impl Field {
     /// A piece as a value of this field's type; `None` if it is none.
     #[inline(always)]
-    fn typed<'a>(&self, piece: Piece, text: &'a str, on: &mut Slots<'a>, clock: Time) -> Option<Slot<'a>> {
+    pub fn typed<'a>(&self, piece: Piece, text: &'a str, on: &mut Slots<'a>, clock: Time) -> Option<Slot<'a>> {
         Some(match piece.form {
             Form::Raw => match &self.reading {
                 Reading::Text => Slot::Text(piece.of(text)),
@@ -87,20 +87,34 @@ pub(crate) struct Field {
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     pub pieces: Vec<Piece>,
-    /// One for each extractor that is a regex and ran.
-    locations: Vec<Option<CaptureLocations>>,
+    locations: Locations,
 }
 
+/// One for each extractor that is a regex and ran.
+pub(crate) type Locations = Vec<Option<CaptureLocations>>;
+
 impl Extract {
-    #[inline]
     /// Finds the pieces of a text that has this reader's shape; `nth` is its number among the parser's extractors.
+    #[inline]
     pub fn read(&self, text: &str, nth: usize, scratch: &mut Scratch, clock: Time) -> Result<(), Miss> {
         scratch.pieces.clear();
         scratch.pieces.resize(self.fields.len(), Piece::default());
+        self.read_into(text, nth, &mut scratch.pieces, &mut scratch.locations, clock)
+    }
+
+    /// The same into pieces that are absent so far, one for each field.
+    #[inline]
+    pub fn read_into(
+        &self,
+        text: &str,
+        nth: usize,
+        pieces: &mut [Piece],
+        all_locations: &mut Locations,
+        clock: Time,
+    ) -> Result<(), Miss> {
         if text.len() > TEXT_BYTES_MAX {
             return Err(Miss::new(0, 0));
         }
-        let pieces = &mut scratch.pieces;
         match &self.reader {
             Reader::Dissect(dissect) => dissect.read(text, clock, pieces),
             Reader::Json(json) => json.read(text, pieces),
@@ -115,10 +129,10 @@ impl Extract {
                     Some(false) => return Err(Miss::new(0, 0)),
                     None => pieces.fill(Piece::default()),
                 }
-                if scratch.locations.len() <= nth {
-                    scratch.locations.resize(nth + 1, None);
+                if all_locations.len() <= nth {
+                    all_locations.resize(nth + 1, None);
                 }
-                let locations = scratch.locations[nth].get_or_insert_with(|| regex.capture_locations());
+                let locations = all_locations[nth].get_or_insert_with(|| regex.capture_locations());
                 regex.captures_read(locations, text).ok_or(Miss::new(0, 0))?;
                 for (group, take) in groups.iter().enumerate() {
                     if let (Some(take), Some((from, to))) = (take, locations.get(group)) {
@@ -138,34 +152,6 @@ impl Extract {
             }
         }
         Ok(())
-    }
-
-    /// Types every piece straight into its column, which is that of `columns` its field's number stands for in
-    /// `order`. Where a field is not of its type nothing is added: [`Self::convert`] says which.
-    pub fn fill<'a>(
-        &self,
-        text: &'a str,
-        pieces: &[Piece],
-        (columns, order): (&mut [Column], &[u16]),
-        on: &mut Slots<'a>,
-        clock: Time,
-    ) -> bool {
-        for (nth, (field, piece)) in order.iter().enumerate().map(|(nth, at)| {
-            let at = usize::from(*at);
-            (nth, (&self.fields[at], pieces[at]))
-        }) {
-            let column = &mut columns[nth];
-            match field.typed(piece, text, on, clock) {
-                Some(Slot::Text(text)) => column.push_text(text),
-                Some(Slot::Int(int)) => column.push_int(int),
-                Some(other) => drop(column.push(&on.value(other))),
-                None => {
-                    columns[..nth].iter_mut().for_each(|column| column.truncate(column.len() - 1));
-                    return false;
-                }
-            }
-        }
-        true
     }
 
     /// Why a text has not this shape.

@@ -96,39 +96,12 @@ impl Parser {
         rows: &mut ParsedRows,
         index: u32,
     ) -> Verdict {
-        let verdict = match self.straight(text, of, work, &mut rows.rows.columns) {
-            Some(verdict) => verdict,
-            None => {
-                let verdict = self.record(text, of, work);
-                if matches!(verdict, Verdict::Row) {
-                    self.emit(work, &mut rows.rows.columns);
-                }
-                verdict
-            }
-        };
+        let verdict = self.record(text, of, work);
         if matches!(verdict, Verdict::Row) {
+            self.emit(work, &mut rows.rows.columns);
             rows.entry.push(index);
         }
         verdict
-    }
-
-    /// The quick way of parsers that only read fields and store them; `None` where the long way must be gone.
-    #[inline]
-    fn straight<'a>(
-        &'a self,
-        text: &'a str,
-        of: Of<'_, 'a>,
-        work: &mut Work<'a>,
-        columns: &mut [Column],
-    ) -> Option<Verdict> {
-        let order = self.program.straight.as_ref()?;
-        let (extract, clock) = (self.program.extracts.first()?, of.entry.time());
-        let Work { slots, scratch, .. } = work;
-        if let Err(miss) = extract.read(text, 0, scratch, clock) {
-            return Some(Verdict::Unmatched(0, miss));
-        }
-        let filled = extract.fill(text, &scratch.pieces, (columns, order), slots, clock);
-        filled.then_some(Verdict::Row)
     }
 
     /// Copies a record out of its slots into the columns.

@@ -7,7 +7,7 @@ use crate::common::{Dice, NOW, compiled, entries, pattern, picks, regex, set, wi
 use infralogs_core::{
     expr::{Expr, Function},
     parse::{
-        Plan,
+        Outcome, Plan,
         spec::{Extractor, Lines, ParserSpec},
     },
 };
@@ -133,6 +133,57 @@ fn damaged_lines_are_read_or_refused() {
             }
         }
     }
+}
+
+/// Parsers without steps read many texts and then fill one column after the other: with the rows, and the reasons, that
+/// each text gives alone.
+#[test]
+fn a_batch_gives_what_its_entries_give_alone() {
+    let alone = parsers().into_iter().filter(|spec| spec.lines.is_none()).flat_map(|spec| {
+        let one = |(nth, extractor)| {
+            let name = format!("{}_{nth}", spec.name).as_str().into();
+            ParserSpec { name, steps: Vec::new(), strict: spec.strict, ..with(vec![extractor]) }
+        };
+        spec.extractors.into_iter().enumerate().map(one).collect::<Vec<_>>()
+    });
+    let plan = Plan::new(alone.map(|spec| Arc::new(compiled(spec))).collect());
+    let mut dice = Dice(0xb10c);
+    let (mut rows, mut reasons) = (0, 0);
+    // From batches without damage to such in which every second line has some.
+    for damage in 0..10 {
+        let mut line = || match dice.below(20) < damage {
+            true => dice.damaged(),
+            false => SEEDS[dice.below(SEEDS.len())].into(),
+        };
+        let lines: Vec<Vec<u8>> = (0..900).map(|_| line()).collect();
+        let fields: Vec<[(&str, &[u8]); 1]> = lines.iter().map(|line| [("MESSAGE", &line[..])]).collect();
+        let batch = entries(&fields.iter().map(|fields| &fields[..]).collect::<Vec<_>>());
+        let parsed = plan.run(&batch, NOW);
+        for parser in &plan.parsers {
+            let of_batch = parsed.rows.iter().filter(|rows| rows.parser == parser.spec.name).flat_map(|of| {
+                let row = |at| of.rows.columns.iter().map(|column| column.get(at)).collect::<Vec<_>>();
+                of.entry.iter().enumerate().map(move |(at, entry)| (*entry, row(at)))
+            });
+            let outcomes: Vec<Outcome> = batch.iter().map(|entry| parser.run(&entry, NOW)).collect();
+            let own = outcomes.iter().zip(0_u32..).filter_map(|(outcome, entry)| match outcome {
+                Outcome::Matched(row) => Some((entry, row.clone())),
+                _ => None,
+            });
+            let own: Vec<_> = own.collect();
+            assert_eq!(of_batch.collect::<Vec<_>>(), own, "{}", parser.spec.name);
+            let quarantined = parsed.quarantined.iter().filter(|one| one.parser == parser.spec.name);
+            let failed = outcomes.iter().zip(0_u32..).filter_map(|(outcome, entry)| match outcome {
+                Outcome::Failed(reason) => Some((entry, reason)),
+                Outcome::Unmatched(reason) if parser.spec.strict => Some((entry, reason)),
+                _ => None,
+            });
+            let failed: Vec<_> = failed.collect();
+            assert_eq!(quarantined.map(|one| (one.entry, &one.reason)).collect::<Vec<_>>(), failed);
+            rows += own.len();
+            reasons += failed.len();
+        }
+    }
+    assert!(rows > 10_000 && reasons > 10_000, "{rows} rows, {reasons} reasons");
 }
 
 /// The same parser as a pattern and as a regular expression. They may differ where ` [` stands inside: a pattern tries

@@ -47,6 +47,8 @@ enum End {
     Text,
     /// Before this, which is then passed over.
     Before(Literal),
+    /// Before this, which what follows passes over.
+    Until(Literal),
     /// Before the first of these; with the text if none is there and `text` says so.
     First { of: Vec<Literal>, text: bool },
     /// Where this time ends: what follows it may also stand in it.
@@ -162,6 +164,10 @@ impl Run<'_> {
                 let to = literal.find(text, at)?;
                 Some((Piece::raw(at, to), to + literal.word.len()))
             }
+            End::Until(literal) => {
+                let to = literal.find(text, at)?;
+                Some((Piece::raw(at, to), to))
+            }
             End::First { of, text: to_end } => {
                 let mut first = to_end.then_some(text.len());
                 for literal in of {
@@ -256,6 +262,7 @@ impl Compiler<'_> {
             follows.words.iter().map(|(text, is_last)| self.literal(text, *is_last)).collect();
         Ok(match (&rest.first(), words.len(), follows.end) {
             (Some(Node::Literal(_)), 1, false) => (End::Before(words.remove(0)), true),
+            (_, 1, false) => (End::Until(words.remove(0)), false),
             (_, 0, _) => (End::Text, false),
             (_, _, text) => (End::First { of: words, text }, false),
         })
