@@ -173,6 +173,7 @@ fn a_configmap_of_good_bad_and_good_scripts_reaches_tables_pages_and_health() {
         r#"parser("requests").from(identifier == "api").pattern("request {number:int} took {ms:int} ms").into("requests");"#.into(),
     );
     good.remove("parsers.nginx_access.rhai");
+    good.remove("dashboards.web.rhai");
     good.remove("dashboards.health.rhai");
     volume.push(&good);
     let both = wait_for("the new generation", || {

@@ -29,7 +29,7 @@ const PACKAGES: [(&str, &[&str]); 13] = [
     ("zstd", &["zstd"]),
 ];
 /// Programs that every Debian, or the Rust toolchain, has.
-const ESSENTIAL: [&str; 16] = [
+const ESSENTIAL: [&str; 17] = [
     "bash",
     "chmod",
     "chown",
@@ -41,6 +41,7 @@ const ESSENTIAL: [&str; 16] = [
     "mount",
     "nsenter",
     "rustc",
+    "script",
     "setpriv",
     "sh",
     "stat",

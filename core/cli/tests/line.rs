@@ -4,7 +4,7 @@ mod parts;
 
 use infralogs_core::testing::mariadb::Server;
 use parts::{
-    copy_scripts, free_port, journal,
+    copy_scripts, free_port, journal, now_s,
     program::{Program, agent, infralogs, run, stdout},
     sqlite,
 };
@@ -161,4 +161,22 @@ fn the_terminal_shows_the_fleet_its_newest_entries_and_its_account() {
     assert_eq!((account[0], &account[2..]), ("web-1", &["1000", "1000", "0", "0", "0", "0"][..]), "{audit}");
     let audit = stdout(ask(&["audit", "--since", "20000d"]));
     assert!(audit.contains("1000") && audit.contains("by the hour"), "{audit}");
+}
+
+#[test]
+fn a_unit_that_failed_is_on_the_page_of_the_fleet() {
+    let machine = Machine::start("sqlite://data/infralogs.db");
+    let now_us = now_s() * 1_000_000;
+    let failed = format!(
+        "__REALTIME_TIMESTAMP={now_us}\n__MONOTONIC_TIMESTAMP=9000000\n_BOOT_ID={:032x}\n_MACHINE_ID={MACHINE:032x}\n\
+         _HOSTNAME=web-1\nPRIORITY=5\nSYSLOG_IDENTIFIER=systemd\n_PID=1\nUNIT=backup.service\nUNIT_RESULT=timeout\n\
+         MESSAGE_ID=d9b373ed55a64feb8242e02dbe79a49c\nMESSAGE=It failed.\n\n",
+        MACHINE + 1
+    );
+    journal::write_text(&machine.path().join("journal/late.journal"), &failed);
+    machine.collect_once();
+    assert_eq!(sqlite(machine.path(), "SELECT count(*) FROM failed_units WHERE state = 'failed'"), ["1"]);
+    stdout(run(&["render", "fleet", "--config", "infralogs.yaml", "--out", "fleet.json"], machine.path()));
+    let document = std::fs::read_to_string(machine.path().join("fleet.json")).expect("a document");
+    assert!(document.contains("Failed units") && document.contains("backup.service"), "{document}");
 }

@@ -17,6 +17,8 @@ use crate::{
 const RECORDS: usize = 64;
 /// Texts up to this are copied all at once, with what stands behind them, which is then cut off.
 const SHORT: usize = 16;
+/// Of longer texts no more than this is gathered: they are quicker copied one by one, and only once.
+const GATHERED_MAX: usize = RECORDS * SHORT * 2;
 
 /// Texts that have an extractor's shape and stand in no column yet.
 #[derive(Debug, Default)]
@@ -88,7 +90,7 @@ impl<'a> Block<'a> {
         self.records.iter().zip(pieces).map(move |(record, pieces)| (record, pieces[at]))
     }
 
-    /// Adds texts as they stand; nothing if one must be changed or is not `fine`.
+    /// Adds short texts as they stand; nothing if one must be changed or is not `fine`.
     fn add_texts(
         &mut self,
         extract: &Extract,
@@ -103,7 +105,7 @@ impl<'a> Block<'a> {
             let (text, from, to) = (record.text.as_bytes(), piece.from as usize, piece.to as usize);
             let plain = piece.form == Form::Raw && fine(text, from, to) && copy(text, from, to, &mut texts);
             ends.push(texts.len() as u32);
-            plain
+            plain && texts.len() <= GATHERED_MAX
         });
         // Each of them is text if all together are and each ends where a character does.
         let text = if plain { simdutf8::basic::from_utf8(&texts).ok() } else { None };

@@ -11,21 +11,26 @@ use std::{
 /// Writes `count` entries of one machine into `folder` and returns the file.
 pub fn write(folder: &Path, host: &str, machine: u128, first: u64, count: u64) -> PathBuf {
     let file = folder.join(format!("{host}-{first}.journal"));
+    let mut text = String::new();
+    for number in first..first + count {
+        entry(&mut text, host, machine, number);
+    }
+    write_text(&file, &text);
+    file
+}
+
+/// Writes entries in export format into this file.
+pub fn write_text(file: &Path, text: &str) {
     let mut writer = Command::new("/lib/systemd/systemd-journal-remote")
         .arg("-o")
-        .arg(&file)
+        .arg(file)
         .arg("-")
         .stdin(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .expect("systemd-journal-remote is installed");
-    let mut text = String::new();
-    for number in first..first + count {
-        entry(&mut text, host, machine, number);
-    }
     writer.stdin.take().expect("its input").write_all(text.as_bytes()).expect("entries written");
     assert!(writer.wait().expect("it ends").success(), "systemd-journal-remote failed");
-    file
 }
 
 /// Writes one journal bit by bit, as journald does: readers see it grow.

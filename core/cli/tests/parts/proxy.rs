@@ -25,8 +25,10 @@ pub enum Mood {
     LosesCommits,
 }
 
-/// A statement as MySQL's protocol sends it: length, number, `COM_QUERY`, text.
-const COMMIT: &[u8] = b"\x07\x00\x00\x00\x03COMMIT";
+/// A COMMIT alone as MySQL's protocol sends it (length, number, `COM_QUERY`, text), or behind other statements.
+const COMMITS: [&[u8]; 2] = [b"\x07\x00\x00\x00\x03COMMIT", b";COMMIT"];
+/// A server that says nothing for so long has carried out what it was sent.
+const QUIET: Duration = Duration::from_millis(50);
 
 /// What became of the COMMITs that passed while some were lost.
 #[derive(Debug, Default)]
@@ -139,10 +141,7 @@ impl Way {
 
     /// Whether a piece may go on.
     fn lets_pass(&self, piece: &[u8]) -> bool {
-        if self.back {
-            return !self.swallow.load(Ordering::SeqCst);
-        }
-        if self.is(Mood::LosesCommits) && piece == COMMIT {
+        if !self.back && self.is(Mood::LosesCommits) && COMMITS.iter().any(|commit| piece.ends_with(commit)) {
             match self.commits.seen.fetch_add(1, Ordering::Relaxed) % 3 {
                 0 => {
                     self.commits.unanswered.fetch_add(1, Ordering::Relaxed);
@@ -166,6 +165,11 @@ fn pass(mut from: &TcpStream, mut to: &TcpStream, way: &Way) {
             sleep(Duration::from_millis(20));
         }
         if way.is(Mood::Deaf) && way.back {
+            continue;
+        }
+        if way.back && way.swallow.load(Ordering::SeqCst) {
+            // Each statement before COMMIT has an answer of its own.
+            let _ = from.set_read_timeout(Some(QUIET));
             continue;
         }
         if !way.lets_pass(&piece[..read]) || to.write_all(&piece[..read]).is_err() {
