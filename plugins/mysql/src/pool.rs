@@ -167,6 +167,8 @@ impl Pool {
         let opts = self.access.opts(secret)?;
         let mut conn = Conn::new(opts.clone()).map_err(failed(doing)).map_err(|error| error.at(self.name()))?;
         let known: Option<(String, String)> = conn.query_first(WHO).map_err(failed(doing))?;
+        // Before the set-up: a node of a cluster then waits for the others at each SELECT.
+        let packet: Option<usize> = conn.query_first("SELECT @@max_allowed_packet").map_err(failed(doing))?;
         let (version, server) = known.unwrap_or_default();
         let flavour = Flavour::of(&version);
         let door = Door { opts, server, id: conn.connection_id() };
@@ -174,8 +176,6 @@ impl Pool {
             conn.query_drop(sql).map_err(failed("setting up a connection"))?;
         }
         flavour.may_setup().iter().for_each(|sql| drop(conn.query_drop(sql)));
-        let packet: Option<usize> =
-            conn.query_first("SELECT @@max_allowed_packet").map_err(failed("setting up a connection"))?;
         Ok(Session {
             conn,
             flavour,
