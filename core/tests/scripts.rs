@@ -24,7 +24,7 @@ fn shipped_scripts_load() {
         ["agent_scripts", "critical_logs", "failed_services", "failed_ssh", "failed_units", "nginx_access", "storage"]
     );
     let fleet = definitions.dashboard("fleet").expect("the fleet dashboard");
-    assert_eq!(fleet.rows.iter().map(Vec::len).collect::<Vec<_>>(), [4, 2, 3, 1, 2, 1]);
+    assert_eq!(fleet.rows.iter().map(Vec::len).collect::<Vec<_>>(), [4, 2, 3, 1, 1, 2, 1]);
     assert_eq!(definitions.schedules.len(), 1);
     assert_eq!(definitions.rules.len(), 3);
 }
