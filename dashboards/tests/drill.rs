@@ -8,13 +8,13 @@ mod layout;
 #[path = "common/through.rs"]
 mod through;
 
-use asked::{Plain, get};
+use asked::{app_on, get};
 use infralogs_core::{
     dashboard::{Dashboard, Panel, PanelKind},
     query::{Aggregate, Frame, Key, Query, Shape},
     table::Rows,
 };
-use infralogs_dashboards::{Access, Dashboards};
+use infralogs_dashboards::Access;
 use std::sync::{Arc, Mutex};
 use through::{Through, Way};
 use tokio::sync::watch;
@@ -42,16 +42,7 @@ async fn only_what_follows_is_narrowed() {
     let dashboard = Arc::new(Dashboard { picks: Vec::new(), rows, marks: Vec::new(), ..layout::fleet() });
     let store = Arc::new(Through(Noting::default()));
     let (_scripts, layouts) = watch::channel(layout::generation("one", vec![dashboard]));
-    let (access, renderer) = (Access::open(), Arc::new(Plain));
-    let app = Dashboards {
-        layouts,
-        store: store.clone(),
-        renderer,
-        access,
-        credentials: Vec::new(),
-        unlisted: Arc::default(),
-    }
-    .app();
+    let app = app_on(layouts, store.clone(), Access::open());
 
     let page: serde_json::Value = get(&app, "/d/fleet.json", &[]).await.body_json().await.expect("a page");
     assert_eq!(page["page"]["rows"][0][0]["taps"], "unit");
@@ -81,16 +72,7 @@ async fn a_stretch_narrows_what_follows_its_chart() {
     let dashboard = Arc::new(Dashboard { picks: Vec::new(), rows, marks: Vec::new(), ..layout::fleet() });
     let store = Arc::new(Through(Noting::default()));
     let (_scripts, layouts) = watch::channel(layout::generation("one", vec![dashboard]));
-    let (access, renderer) = (Access::open(), Arc::new(Plain));
-    let app = Dashboards {
-        layouts,
-        store: store.clone(),
-        renderer,
-        access,
-        credentials: Vec::new(),
-        unlisted: Arc::default(),
-    }
-    .app();
+    let app = app_on(layouts, store.clone(), Access::open());
 
     let page: serde_json::Value = get(&app, "/d/fleet.json", &[]).await.body_json().await.expect("a page");
     let spans = [0, 1, 2].map(|row| page["page"]["rows"][row][0]["spans"].clone());
@@ -157,16 +139,7 @@ async fn statements(table: &str) -> Vec<Vec<Aggregate>> {
     let dashboard = Arc::new(Dashboard { picks: Vec::new(), rows: vec![row], marks: Vec::new(), ..layout::fleet() });
     let store = Arc::new(Through(Counting::default()));
     let (_scripts, layouts) = watch::channel(layout::generation("one", vec![dashboard]));
-    let (access, renderer) = (Access::open(), Arc::new(Plain));
-    let app = Dashboards {
-        layouts,
-        store: store.clone(),
-        renderer,
-        access,
-        credentials: Vec::new(),
-        unlisted: Arc::default(),
-    }
-    .app();
+    let app = app_on(layouts, store.clone(), Access::open());
     get(&app, "/d/fleet.json", &[]).await;
     let mut measured: Vec<Vec<Aggregate>> = store.0.0.lock().expect("no panic").iter().map(measures).collect();
     measured.sort_by_key(Vec::len);

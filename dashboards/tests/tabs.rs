@@ -7,13 +7,13 @@ mod layout;
 #[path = "common/through.rs"]
 mod through;
 
-use asked::{Plain, get};
+use asked::{app_on, get};
 use infralogs_core::{
     dashboard::Dashboard,
     query::{Frame, Query},
     table::Rows,
 };
-use infralogs_dashboards::{Access, Dashboards};
+use infralogs_dashboards::Access;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
@@ -41,15 +41,7 @@ async fn many_tabs_ask_once() {
     let store = Arc::new(Through(Counting::default()));
     let dashboard = Arc::new(Dashboard { refresh: Duration::from_secs(1), ..layout::fleet() });
     let (_scripts, layouts) = watch::channel(layout::generation("one", vec![dashboard]));
-    let app = Dashboards {
-        layouts,
-        store: store.clone(),
-        renderer: Arc::new(Plain),
-        access: Access::open(),
-        credentials: Vec::new(),
-        unlisted: Arc::default(),
-    }
-    .app();
+    let app = app_on(layouts, store.clone(), Access::open());
     let mut tabs = JoinSet::new();
     for _ in 0..TABS {
         let app = app.clone();

@@ -5,7 +5,7 @@ use crate::layout;
 use infralogs_core::{
     Result,
     dashboard::{Answer, Dashboard},
-    plugin::{Document, Renderer, Scene},
+    plugin::{Document, Renderer, Scene, Store},
 };
 use infralogs_dashboards::{Access, Dashboards, Layouts, Preview};
 use serde_json::{Value, json};
@@ -38,32 +38,18 @@ pub fn app() -> (tide::Server<()>, watch::Sender<Layouts>) {
 /// An app that lets in only whom `access` does.
 pub fn app_for(access: Access) -> (tide::Server<()>, watch::Sender<Layouts>) {
     let (scripts, layouts) = watch::channel(layout::generation("one", layout::dashboards()));
-    (
-        Dashboards {
-            layouts,
-            store: Arc::new(Preview),
-            renderer: Arc::new(Plain),
-            access,
-            credentials: Vec::new(),
-            unlisted: Arc::default(),
-        }
-        .app(),
-        scripts,
-    )
+    (app_on(layouts, Arc::new(Preview), access), scripts)
 }
 
 /// An app with these dashboards.
 pub fn app_of(access: Access, dashboards: Vec<Arc<Dashboard>>) -> tide::Server<()> {
-    let (_, layouts) = watch::channel(layout::generation("one", dashboards));
-    Dashboards {
-        layouts,
-        store: Arc::new(Preview),
-        renderer: Arc::new(Plain),
-        access,
-        credentials: Vec::new(),
-        unlisted: Arc::default(),
-    }
-    .app()
+    app_on(watch::channel(layout::generation("one", dashboards)).1, Arc::new(Preview), access)
+}
+
+/// An app that asks this store.
+pub fn app_on(layouts: watch::Receiver<Layouts>, store: Arc<dyn Store>, access: Access) -> tide::Server<()> {
+    let (renderer, credentials, unlisted) = (Arc::new(Plain), Vec::new(), Arc::default());
+    Dashboards { layouts, store, renderer, access, credentials, unlisted }.app()
 }
 
 /// Asks the app without a network.
