@@ -1,5 +1,5 @@
-//! Rollups of `logs`: how many records per minute and hour there are, kept by the writer beside the rows, and which
-//! of them answer a query together with the raw rows at the ends of its window.
+//! Rollups of `logs`: how many records per minute, five minutes and hour there are, kept by the writer beside the rows,
+//! and which of them answer a query together with the raw rows at the ends of its window.
 //!
 //! One table holds all: `rollups (cube, bucket, host, unit, priority, has, shard, n)`. A dimension that a cube does
 //! not keep, or that a record lacks, is stored empty; `has` tells which are there. Keys end in a shard (the first
@@ -19,7 +19,10 @@ use std::time::Duration;
 pub const TABLE: &str = "rollups";
 
 pub(super) const MINUTE_US: i64 = 60_000_000;
+const FIVE_MINUTES_US: i64 = 5 * MINUTE_US;
 pub(super) const HOUR_US: i64 = 60 * MINUTE_US;
+/// From the longest to the shortest.
+const GRAINS_US: [i64; 3] = [HOUR_US, FIVE_MINUTES_US, MINUTE_US];
 
 /// A set of dimensions, as bits.
 pub type Dims = u8;
@@ -42,14 +45,20 @@ pub struct Cube {
 }
 
 /// All cubes: of each grain the smallest first. (All three dimensions by the minute would hardly be smaller than the
-/// rows: figures in the README of `plugins/mysql`.)
-pub const CUBES: [Cube; 5] = [
+/// rows: figures in the README of `plugins/mysql`.) A day of a fleet by host is read from five minutes, a week from hours.
+pub const CUBES: [Cube; 9] = [
     Cube { number: 0, grain_us: MINUTE_US, dims: PRIORITY },
     Cube { number: 1, grain_us: MINUTE_US, dims: HOST | PRIORITY },
     Cube { number: 2, grain_us: MINUTE_US, dims: UNIT | PRIORITY },
+    Cube { number: 5, grain_us: FIVE_MINUTES_US, dims: HOST | PRIORITY },
+    Cube { number: 6, grain_us: FIVE_MINUTES_US, dims: UNIT | PRIORITY },
     Cube { number: 3, grain_us: HOUR_US, dims: PRIORITY },
+    Cube { number: 7, grain_us: HOUR_US, dims: HOST | PRIORITY },
+    Cube { number: 8, grain_us: HOUR_US, dims: UNIT | PRIORITY },
     Cube { number: 4, grain_us: HOUR_US, dims: HOST | UNIT | PRIORITY },
 ];
+/// Those that older stores lack, see [`sum_up`].
+const YOUNG: std::ops::RangeInclusive<u8> = 5..=8;
 
 /// The dimension a field of `logs` is read from.
 pub(super) fn dim(field: &str) -> Option<Dims> {
@@ -125,17 +134,21 @@ impl Needs {
         Self::of(table, None, None, &key, &[], 0)
     }
 
-    /// The smallest cube of a grain that knows enough.
+    /// The smallest cube of a grain that knows enough; none if one by the minute tells less apart.
     fn cube(&self, grain_us: i64) -> Option<&'static Cube> {
         if self.step_us % grain_us != 0 {
             return None;
         }
-        CUBES.iter().find(|cube| cube.grain_us == grain_us && cube.dims & self.dims == self.dims)
+        let smallest =
+            |grain_us| CUBES.iter().find(|cube| cube.grain_us == grain_us && cube.dims & self.dims == self.dims);
+        let apart = |cube: &Cube| cube.dims.count_ones();
+        let most = smallest(MINUTE_US).map_or(u32::MAX, apart);
+        smallest(grain_us).filter(|cube| apart(cube) <= most)
     }
 
     /// The window in pieces, in order. One raw piece where no cube helps.
     pub fn pieces(&self, window: Window) -> Vec<Piece> {
-        let cubes = [HOUR_US, MINUTE_US].into_iter().filter_map(|grain_us| Some((grain_us, self.cube(grain_us)?)));
+        let cubes = GRAINS_US.into_iter().filter_map(|grain_us| Some((grain_us, self.cube(grain_us)?)));
         let mut pieces = Vec::new();
         divide(window, &cubes.collect::<Vec<_>>(), &mut pieces);
         pieces.into_iter().map(|(cube, window)| Piece { cube, window }).collect()
@@ -191,7 +204,11 @@ pub(super) fn told(pieces: &[Piece]) -> String {
         match piece.cube {
             None => format!("rows of `logs` from {from} to {to}"),
             Some(cube) => {
-                let grain = if cube.grain_us == HOUR_US { "hour" } else { "minute" };
+                let grain = match cube.grain_us {
+                    HOUR_US => "hour",
+                    FIVE_MINUTES_US => "five minutes",
+                    _ => "minute",
+                };
                 format!("counts per {grain} of {} from {from} to {to}", names(cube.dims))
             }
         }
@@ -243,6 +260,25 @@ pub fn fill(dialect: Dialect) -> Vec<String> {
     CUBES.iter().map(one).collect()
 }
 
+/// Statements that fill the cubes which a store of [`super::schema::WITHOUT_YOUNG_CUBES`] lacks, from finer ones.
+pub fn sum_up(dialect: Dialect) -> Vec<String> {
+    let (young, old): (Vec<&Cube>, Vec<&Cube>) = CUBES.iter().partition(|cube| YOUNG.contains(&cube.number));
+    let bucket = dialect.quote("bucket");
+    let one = |cube: &&Cube| {
+        let finer = old.iter().find(|old| old.dims == cube.dims && old.grain_us < cube.grain_us)?;
+        Some(format!(
+            "INSERT INTO {TABLE} SELECT {number}, b, host, unit, priority, has, shard, SUM(n) FROM (SELECT \
+             {bucket} - (({bucket} % {grain} + {grain}) % {grain}) AS b, host, unit, priority, has, shard, n \
+             FROM {TABLE} WHERE cube = {finer}) AS r GROUP BY b, host, unit, priority, has, shard",
+            number = cube.number,
+            grain = cube.grain_us,
+            finer = finer.number,
+        ))
+    };
+    let empty = format!("DELETE FROM {TABLE} WHERE cube BETWEEN {} AND {}", YOUNG.start(), YOUNG.end());
+    std::iter::once(empty).chain(young.iter().filter_map(one)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -272,6 +308,16 @@ mod tests {
         let wanted =
             [(None, 3_590, 3_600), (Some(3), 3_600, 10_800), (Some(0), 10_800, 10_920), (None, 10_920, 10_930)];
         assert_eq!(whole, wanted);
+        let hosts = pieces(None, &["host"], 0, 3_590, 11_170);
+        let wanted = [
+            (None, 3_590, 3_600),
+            (Some(7), 3_600, 10_800),
+            (Some(5), 10_800, 11_100),
+            (Some(1), 11_100, 11_160),
+            (None, 11_160, 11_170),
+        ];
+        assert_eq!(hosts, wanted);
+        assert_eq!(pieces(Some(900), &["unit"], 0, 0, 7_200), [(Some(6), 0, 7_200)]);
         assert_eq!(pieces(Some(60), &["host"], 0, 0, 7_200), [(Some(1), 0, 7_200)]);
         assert_eq!(pieces(Some(90), &[], 0, 0, 7_200), [(None, 0, 7_200)], "half minutes are in no cube");
         assert_eq!(pieces(Some(60), &["host", "unit"], 0, 0, 7_200), [(None, 0, 7_200)]);

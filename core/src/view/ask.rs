@@ -20,6 +20,10 @@ use std::{
 /// The most buckets of time a panel shows; more than a screen has pixels for a point would only cost.
 pub const BUCKETS_MAX: u64 = 720;
 
+/// The most where there is a series for each value of a column: some pixels each, so that of many hosts no more is read
+/// than can be told apart. A week is shown by the hour, a day by ten minutes; zooming in asks anew.
+const BUCKETS_OF_SERIES_MAX: u64 = 240;
+
 /// How many buckets a spark line has, about.
 const SPARK_BUCKETS: u64 = 60;
 
@@ -47,8 +51,8 @@ pub fn effective(dashboard: &Dashboard, view: &View, definitions: &Definitions, 
             narrow(query, within(table, column, *span));
         }
         let span = query.last.unwrap_or_else(|| length(window));
-        if let Shape::Groups { every: Some(every), .. } = &mut query.shape {
-            *every = coarsen(*every, span);
+        if let Shape::Groups { every: Some(every), by, .. } = &mut query.shape {
+            *every = coarsen(*every, span, if by.is_empty() { BUCKETS_MAX } else { BUCKETS_OF_SERIES_MAX });
         }
     }
     dashboard
@@ -148,13 +152,13 @@ fn length(window: Window) -> Duration {
     Duration::from_micros(u64::try_from(window.to.0.saturating_sub(window.from.0)).unwrap_or(0))
 }
 
-/// `every`, or the shortest easy multiple of it with at most [`BUCKETS_MAX`] buckets in the span.
-fn coarsen(every: Duration, span: Duration) -> Duration {
+/// `every`, or the shortest easy length with at most so many buckets in the span.
+fn coarsen(every: Duration, span: Duration, most: u64) -> Duration {
     let every = every.max(Duration::from_secs(1));
-    if span.as_secs() / every.as_secs().max(1) <= BUCKETS_MAX {
+    if span.as_secs() / every.as_secs().max(1) <= most {
         return every;
     }
-    step_of(Duration::from_secs(span.as_secs().div_ceil(BUCKETS_MAX))).max(every)
+    step_of(Duration::from_secs(span.as_secs().div_ceil(most))).max(every)
 }
 
 /// The shortest easy length of at least this much; whole days beyond a day.
@@ -171,7 +175,7 @@ mod tests {
     #[test]
     fn buckets_are_no_finer_than_a_screen() {
         let check = |every_s, span_s, expect_s| {
-            let got = coarsen(Duration::from_secs(every_s), Duration::from_secs(span_s));
+            let got = coarsen(Duration::from_secs(every_s), Duration::from_secs(span_s), BUCKETS_MAX);
             assert_eq!(got.as_secs(), expect_s, "every {every_s} s over {span_s} s");
         };
         check(60, 6 * 3_600, 60);
@@ -179,5 +183,7 @@ mod tests {
         check(60, 365 * 86_400, 86_400);
         check(1, 86_400, 120);
         check(3_600, 86_400, 3_600);
+        let week = Duration::from_secs(7 * 86_400);
+        assert_eq!(coarsen(Duration::from_secs(60), week, BUCKETS_OF_SERIES_MAX).as_secs(), 3_600);
     }
 }

@@ -163,11 +163,12 @@ fn style_sheet(kind: &str, css: String) -> Shared {
     Model::new("InlineStyleSheet", format!("shared/style/{kind}")).set("css", css).share()
 }
 
-/// A range of moments.
+/// A range of moments. It says itself where a reset goes: set later, every chart would be painted once more.
 fn time_range(id: &str, window: Window, zone_s: i32) -> Shared {
     const ZOOM_MS_MIN: u32 = 100;
-    let range = Model::new("Range1d", id).set("start", millis(window.from.0, zone_s));
-    range.set("end", millis(window.to.0, zone_s)).set("min_interval", ZOOM_MS_MIN).share()
+    let (start, end) = (millis(window.from.0, zone_s), millis(window.to.0, zone_s));
+    let range = Model::new("Range1d", id).set("start", start).set("end", end);
+    range.set("reset_start", start).set("reset_end", end).set("min_interval", ZOOM_MS_MIN).share()
 }
 
 /// Hours and minutes always, the day once below them.

@@ -10,7 +10,7 @@ use infralogs_core::{
     error::Result,
     sql::{
         Dialect, rebuild, rollup,
-        schema::{self, SCHEMA_VERSION, WITHOUT_AUDIT},
+        schema::{self, SCHEMA_VERSION, WITHOUT_AUDIT, WITHOUT_YOUNG_CUBES},
         write::{NAME_CHARS_MAX, NTH_COLUMN},
     },
     table::{ColumnDef, ColumnType, Storage, TableDef},
@@ -76,8 +76,10 @@ pub(crate) fn migrate(session: &mut Session) -> Result<()> {
         for table in tables::all() {
             put(session, table)?;
         }
-        if found == Some(BEFORE_ROLLUPS) {
-            fill_rollups(session)?;
+        match found {
+            Some(BEFORE_ROLLUPS) => count(session, ["DELETE FROM rollups".into()], rollup::fill(Dialect::Mysql))?,
+            Some(found) if found <= WITHOUT_YOUNG_CUBES => count(session, [], rollup::sum_up(Dialect::Mysql))?,
+            _ => {}
         }
         if found.is_some_and(|found| found <= WITHOUT_AUDIT) {
             let sql = schema::fill_audit(Dialect::Mysql);
@@ -102,10 +104,9 @@ fn give_days(session: &mut Session) -> Result<()> {
     partitions::ddl(session, &format!("ALTER TABLE {}{days}", rollup::TABLE), doing)
 }
 
-/// Counts the rows that an older program stored.
-fn fill_rollups(session: &mut Session) -> Result<()> {
-    let statements = rollup::fill(Dialect::Mysql);
-    let all = ["START TRANSACTION".into(), "DELETE FROM rollups".into()].into_iter().chain(statements);
+/// Fills counts that an older program did not keep.
+fn count<const N: usize>(session: &mut Session, first: [String; N], then: Vec<String>) -> Result<()> {
+    let all = ["START TRANSACTION".into()].into_iter().chain(first).chain(then);
     for sql in all.chain(["COMMIT".into()]) {
         session.conn.query_drop(sql).map_err(failed("counting rows for the rollups"))?;
     }

@@ -5,7 +5,7 @@ use infralogs_core::{
     error::Result,
     sql::{
         Dialect, rebuild, rollup,
-        schema::{self, SCHEMA_VERSION, WITHOUT_AUDIT},
+        schema::{self, SCHEMA_VERSION, WITHOUT_AUDIT, WITHOUT_YOUNG_CUBES},
         write::NTH_COLUMN,
     },
     table::{ColumnDef, ColumnType, Storage, TableDef},
@@ -72,10 +72,13 @@ pub(crate) fn migrate(db: &mut Connection) -> Result<()> {
     for table in tables::all() {
         put(&transaction, table)?;
     }
-    if found == Some(BEFORE_ROLLUPS) {
-        for sql in rollup::fill(Dialect::Sqlite) {
-            transaction.execute_batch(&sql).map_err(failed("counting rows for the rollups"))?;
-        }
+    let counts = match found {
+        Some(BEFORE_ROLLUPS) => rollup::fill(Dialect::Sqlite),
+        Some(found) if found <= WITHOUT_YOUNG_CUBES => rollup::sum_up(Dialect::Sqlite),
+        _ => Vec::new(),
+    };
+    for sql in counts {
+        transaction.execute_batch(&sql).map_err(failed("counting rows for the rollups"))?;
     }
     if found.is_some_and(|found| found <= WITHOUT_AUDIT) {
         transaction

@@ -3,6 +3,7 @@
 use infralogs_core::{
     error::Kind,
     plugin::{Build, Settings, Store},
+    testing::batch,
 };
 use infralogs_sqlite::{PLUGIN, Sqlite};
 use std::path::Path;
@@ -44,4 +45,24 @@ fn unusable_files_are_one_clear_error() {
 fn readme_shows_the_sample() {
     let readme = std::fs::read_to_string("README.md").expect("README");
     assert!(readme.contains(&format!("```yaml\n{}```", PLUGIN.sample)));
+}
+
+#[test]
+fn counts_that_an_older_program_did_not_keep_are_summed_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("logs.db");
+    let store = Sqlite::new(path.clone());
+    store.migrate().expect("migrate");
+    batch::put(&store, "web-1", 1, 501);
+    let db = rusqlite::Connection::open(&path).expect("open");
+    let counts = || -> Vec<String> {
+        let sql = "SELECT concat_ws('|', cube, bucket, host, unit, priority, has, shard, n) FROM rollups ORDER BY 1";
+        let mut all = db.prepare(sql).expect("a query");
+        all.query_map([], |row| row.get(0)).expect("rows").map(|row| row.expect("a row")).collect()
+    };
+    let before = counts();
+    db.execute_batch("DELETE FROM rollups WHERE cube > 4; UPDATE schema_version SET version = 4").expect("older");
+    assert_ne!(counts(), before);
+    store.migrate().expect("migrate");
+    assert_eq!(counts(), before);
 }

@@ -8,6 +8,7 @@ use infralogs_core::{
     wire::{self, Writer},
 };
 use std::{
+    collections::HashMap,
     net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc, Mutex, PoisonError,
@@ -29,7 +30,13 @@ pub struct Machine {
     pub head: Arc<dyn Fn() -> u64 + Send + Sync>,
     /// What it answers instead of the truth.
     pub bend: Option<Bend>,
+    /// What it answered, by what was asked and how many entries it had: for benchmarks, so that making entries takes
+    /// no processor from who is measured.
+    pub kept: Option<Kept>,
 }
+
+/// Answers that were given.
+pub type Kept = Mutex<HashMap<(u64, u64, u64), Arc<[u8]>>>;
 
 /// Changes an answer: what was asked, and the true body, to what is sent.
 pub type Bend = Arc<dyn Fn(&Asked, Vec<u8>) -> Sent + Send + Sync>;
@@ -54,14 +61,14 @@ pub struct Asked {
 impl Machine {
     /// One that has so many entries.
     pub fn with(name: impl Into<String>, entries: u64) -> Self {
-        Self { name: name.into(), head: Arc::new(move || entries), bend: None }
+        Self { name: name.into(), head: Arc::new(move || entries), bend: None, kept: None }
     }
 
     /// One that writes so many entries a second, from now on.
     pub fn writing(name: impl Into<String>, per_second: u64) -> Self {
         let begun = Instant::now();
         let head = move || 1 + (begun.elapsed().as_secs_f64() * per_second as f64) as u64;
-        Self { name: name.into(), head: Arc::new(head), bend: None }
+        Self { name: name.into(), head: Arc::new(head), bend: None, kept: None }
     }
 
     /// The same, with answers bent.
@@ -73,6 +80,18 @@ impl Machine {
     /// What its agent would say.
     pub fn answer(&self, asked: &Asked) -> Vec<u8> {
         let head = (self.head)();
+        let Some(kept) = &self.kept else { return self.made(asked, head) };
+        let key = (asked.after, asked.limit, head);
+        let known = kept.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        let answer = known.unwrap_or_else(|| {
+            let made: Arc<[u8]> = self.made(asked, head).into();
+            kept.lock().unwrap_or_else(PoisonError::into_inner).insert(key, made.clone());
+            made
+        });
+        answer.to_vec()
+    }
+
+    fn made(&self, asked: &Asked, head: u64) -> Vec<u8> {
         let at = |seqnum: u64| Time(batch::START.0 + seqnum as i64 * APART_US);
         let cursor = |seqnum| batch::cursor_at(&self.name, seqnum, at(seqnum));
         let many = head.saturating_sub(asked.after).min(asked.limit);
