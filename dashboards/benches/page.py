@@ -1,11 +1,13 @@
-"""The peer of page.rs: the same twelve panels, of the same rows, as Python's Bokeh draws them. Reads a JSON object with
-`panels` (title, kind, columns, rows) and the window in milliseconds; writes the page's HTML."""
+"""The peers of page.rs: our document as Python's Bokeh embeds it, and the same rows in twelve plain panels as Python
+draws them. Reads a JSON object with `document`, `panels` (title, kind, columns, rows) and the window in milliseconds;
+writes both pages as HTML."""
 import json
 import math
 import re
 import sys
 from datetime import datetime
 
+from bokeh.document import Document
 from bokeh.embed import file_html
 from bokeh.io import curdoc
 from bokeh.layouts import column, row
@@ -142,7 +144,8 @@ KINDS = {"stat": stat, "areas": lambda it: over_time(it, areas), "lines": lambda
          "shares": shares, "heat": heat, "states": states, "table": table}
 drawn = [[KINDS[panel["kind"]](panel) for panel in panels] for panels in asked["panels"]]
 page = column([row(panels, sizing_mode="stretch_width") for panels in drawn], sizing_mode="stretch_width")
-html = file_html(page, resources=CDN, title="Twelve panels")
-html = re.sub(r"https://cdn\.bokeh\.org/bokeh/release/(bokeh[a-z-]*)-3\.9\.2\.min\.js", r"/bokeh/\1.min.js", html)
-html = re.sub(r' (integrity|crossorigin)="[^"]*"', "", html)
-open(sys.argv[2], "w").write(html)
+for drawn, path in ((Document.from_json(asked["document"]), sys.argv[2]), (page, sys.argv[3])):
+    html = file_html(drawn, resources=CDN, title="Twelve panels")
+    html = re.sub(r"https://cdn\.bokeh\.org/bokeh/release/(bokeh[a-z-]*)-3\.9\.2\.min\.js", r"/bokeh/\1.min.js", html)
+    html = re.sub(r' (integrity|crossorigin)="[^"]*"', "", html)
+    open(path, "w").write(html)
