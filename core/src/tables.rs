@@ -117,7 +117,7 @@ pub static DEPLOYS: LazyLock<Arc<TableDef>> = LazyLock::new(|| {
 });
 
 /// One row a minute, process of ours and credential of it (one if it has none): what it runs and how it does. `growth_bytes` is a day's, `forecast_bytes` what
-/// the store takes in 30 days if that goes on.
+/// the store takes in 30 days if that goes on and nothing but its whole size is limited.
 pub static PROCESSES: LazyLock<Arc<TableDef>> = LazyLock::new(|| {
     table(
         "processes",
@@ -140,14 +140,34 @@ pub static PROCESSES: LazyLock<Arc<TableDef>> = LazyLock::new(|| {
     )
 });
 
+/// One row an hour and table whose rows grow old (`name`; `all tables`: all together, where that has a limit): how far
+/// back it reaches, what it may keep, and how soon rows begin to go (`deletes_in`; 0: they do). Bytes are looked at where
+/// they have a limit; `growth_bytes` is a day's.
+pub static RETENTION: LazyLock<Arc<TableDef>> = LazyLock::new(|| {
+    table(
+        "retention",
+        &[
+            ("time", ColumnType::Time),
+            ("name", ColumnType::Text),
+            ("oldest", ColumnType::Time),
+            ("reach", ColumnType::Duration),
+            ("keeps", ColumnType::Duration),
+            ("bytes", ColumnType::Bytes),
+            ("bytes_max", ColumnType::Bytes),
+            ("growth_bytes", ColumnType::Bytes),
+            ("deletes_in", ColumnType::Duration),
+        ],
+    )
+});
+
 /// A built-in table by name.
 pub fn built_in(name: &str) -> Option<&'static Arc<TableDef>> {
     all().into_iter().find(|table| table.name == name)
 }
 
 /// All built-in tables; their names are reserved.
-pub fn all() -> [&'static Arc<TableDef>; 7] {
-    [&LOGS, &AGENTS, &GAPS, &AUDIT, &QUARANTINE, &DEPLOYS, &PROCESSES]
+pub fn all() -> [&'static Arc<TableDef>; 8] {
+    [&LOGS, &AGENTS, &GAPS, &AUDIT, &QUARANTINE, &DEPLOYS, &PROCESSES, &RETENTION]
 }
 
 /// Names of tables that stores keep for themselves; a script can't use them.

@@ -4,10 +4,12 @@
 use crate::place::{answer, int};
 use infralogs_core::{
     Kind, Result,
+    expr::{Compare, Expr, Literal},
     plugin::{Credential, Process, Store},
     query::{Aggregate, Measure, Query, Shape},
     rotate::Watch,
     script::Scripts,
+    sql::forecast,
     tables,
     time::{Time, Window},
 };
@@ -32,6 +34,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 const FORECAST_DAYS: i64 = 30;
 /// How fine the store's size is read back.
 const SIZES_EVERY: Duration = Duration::from_secs(300);
+/// Retention is looked at once an hour.
+const LOOKED_EVERY: Duration = Duration::from_secs(70 * 60);
 /// The most of a refused edit that is told, in characters.
 const REJECTED_MAX: usize = 300;
 
@@ -90,12 +94,15 @@ impl Presence {
 
     async fn write(&self, own: Process) -> Result<()> {
         let first = first_size(&self.store, own.at).await?;
+        // A store that an older collector keeps has no such table.
+        let most = size_max(&self.store, own.at).await.unwrap_or(None).unwrap_or(i64::MAX);
         let store = self.store.clone();
         let told_to = self.told_to.clone().unwrap_or_else(|| store.clone());
         let written = tokio::task::spawn_blocking(move || {
             let bytes = store.bytes()?.and_then(|bytes| i64::try_from(bytes).ok());
             let growth = bytes.zip(first).and_then(|(bytes, first)| growth(first, (own.at, bytes)));
-            let forecast = bytes.zip(growth).map(|(bytes, growth)| (bytes + growth * FORECAST_DAYS).max(0));
+            let forecast =
+                bytes.zip(growth).map(|(bytes, growth)| (bytes + growth * FORECAST_DAYS).clamp(0, most.max(bytes)));
             told_to.present(&Process { bytes: [bytes, growth, forecast], ..own })
         });
         written.await.unwrap_or(Ok(()))
@@ -128,6 +135,17 @@ async fn first_size(store: &Arc<dyn Store>, now: Time) -> Result<Option<(Time, i
     let sizes = answer(store, &query, &tables::PROCESSES, Window { from: now.minus(DAY), to: now }).await?;
     let known = (0..sizes.len()).find_map(|row| Some((int(&sizes, "time", row)?, int(&sizes, "bytes", row)?)));
     Ok(known.map(|(time, bytes)| (Time(time), bytes)))
+}
+
+/// What all tables together may take, if that has a limit.
+async fn size_max(store: &Arc<dyn Store>, now: Time) -> Result<Option<i64>> {
+    let all = Expr::Literal(Literal::Text(forecast::ALL.into()));
+    let filter = Expr::Compare(Compare::Eq, Box::new(Expr::field("name")), Box::new(all));
+    let measures = vec![Measure { name: "most".into(), of: Aggregate::Max("bytes_max".into()) }];
+    let shape = Shape::Groups { every: None, by: Vec::new(), measures, top: None };
+    let query = Query { table: "retention".into(), filter: Some(filter), last: None, shape };
+    let looked = answer(store, &query, &tables::RETENTION, Window { from: now.minus(LOOKED_EVERY), to: now }).await?;
+    Ok(int(&looked, "most", 0))
 }
 
 /// By how much it grows in a day.

@@ -56,8 +56,10 @@ const TICK: Duration = Duration::from_secs(1);
 const INVENTORY_EVERY: Duration = Duration::from_secs(5);
 /// How long a collector that polls once waits for inventory plugins.
 const FIRST_ANSWERS_MAX: Duration = Duration::from_secs(30);
-/// How often old rows are dropped.
+/// How often old rows are dropped, and how soon after the start once more: by then a new store has tables, and the page
+/// of our own health something to say of them.
 const RETAIN_EVERY: Duration = Duration::from_secs(3600);
+const RETAIN_AGAIN: Duration = Duration::from_secs(10);
 
 /// Gives the current generation of the scripts; a poll takes it once.
 pub type Current = Arc<dyn Fn() -> Arc<Definitions> + Send + Sync>;
@@ -101,6 +103,7 @@ impl Collector {
         let beat = beat::every_second(self.store.clone(), running.leases.owner().to_owned(), store_fails.clone());
         let beating = tokio::spawn(beat);
         let (mut inventory_at, mut retain_at) = (Time(i64::MIN), Time(i64::MIN));
+        let mut retain_after = RETAIN_AGAIN;
         let mut last = Time(i64::MIN);
         while !*stop.borrow() {
             let now = Time::now();
@@ -115,7 +118,7 @@ impl Collector {
                 inventory_at = now.plus(INVENTORY_EVERY);
             }
             if now >= retain_at {
-                retain_at = now.plus(RETAIN_EVERY);
+                retain_at = now.plus(std::mem::replace(&mut retain_after, RETAIN_EVERY));
                 self.retain(running.definitions.clone());
             }
             self.start_due(&mut running, &mut work, now);
@@ -317,6 +320,9 @@ impl Collector {
             }
             Err(Failure { by, error }) => {
                 self.note_failure(&key, error);
+                if *by == Party::Store {
+                    self.status.not_stored(&key, &error.to_string());
+                }
                 if *by == Party::Store && error.kind == Kind::Unavailable {
                     running.gate.suspect(now);
                 }

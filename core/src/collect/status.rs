@@ -17,6 +17,8 @@ pub struct Status {
 #[derive(Debug, Default)]
 struct Inner {
     store: Option<String>,
+    /// What could not be stored last: whose it was, and why not.
+    unstored: Option<(PollKey, String)>,
     polls: BTreeMap<PollKey, PollStatus>,
     totals: Totals,
     delays: Delays,
@@ -124,9 +126,14 @@ impl Status {
     pub fn totals(&self) -> Totals {
         self.lock().totals
     }
-    /// Why nothing can be stored now, if it can't.
+    /// Why nothing can be stored now, if it can't: a store may answer and yet have no room for a batch.
     pub fn store_trouble(&self) -> Option<String> {
-        self.lock().store.clone()
+        let inner = self.lock();
+        inner.store.clone().or_else(|| inner.unstored.as_ref().map(|(_, why)| why.clone()))
+    }
+    /// Notes that what was read can't be stored.
+    pub(super) fn not_stored(&self, key: &PollKey, why: &str) {
+        self.lock().unstored = Some((key.clone(), why.to_owned()));
     }
     /// Notes what the store said last.
     pub(super) fn store_said(&self, trouble: Option<String>) {
@@ -159,7 +166,9 @@ impl Status {
     }
     /// Forgets polls that are no longer wanted.
     pub(super) fn keep(&self, wanted: impl Fn(&PollKey) -> bool) {
-        self.lock().polls.retain(|key, status| status.pushed || wanted(key));
+        let mut inner = self.lock();
+        inner.polls.retain(|key, status| status.pushed || wanted(key));
+        inner.unstored.take_if(|(key, _)| !wanted(key));
     }
     /// Notes a poll that succeeded; says whether it had failed before.
     pub(super) fn succeeded(&self, key: &PollKey, polled: &Polled, now: Time) -> bool {
@@ -196,6 +205,7 @@ impl Status {
 impl Inner {
     fn succeeded(&mut self, key: &PollKey, polled: &Polled, now: Time) -> bool {
         self.totals.add(polled);
+        self.unstored.take_if(|(own, _)| polled.entries > 0 || own == key);
         let status = self.polls.entry(key.clone()).or_default();
         status.last_ok = Some(now);
         status.failures = 0;
@@ -236,6 +246,32 @@ mod tests {
         assert_eq!(lag(14), Some(2), "everything it had 2 s ago is stored");
         status.failed(&key, "no answer");
         assert_eq!(lag(100), Some(88));
+    }
+
+    #[test]
+    fn what_can_not_be_stored_is_trouble_until_something_is() {
+        let key = |target: &str| PollKey { target: target.into(), stream: "logs".into() };
+        let (status, one, other) = (Status::default(), key("web-1"), key("web-2"));
+        let (some, none) = (Polled { entries: 1, ..Polled::default() }, Polled::default());
+        let full = || {
+            status.not_stored(&one, "no room");
+            status.store_said(None);
+            assert_eq!(status.store_trouble().as_deref(), Some("no room"), "though it answers");
+        };
+        full();
+        status.succeeded(&other, &none, Time(1));
+        assert!(status.store_trouble().is_some(), "nothing was stored");
+        status.succeeded(&other, &some, Time(1));
+        assert_eq!(status.store_trouble(), None);
+        full();
+        status.succeeded(&one, &none, Time(1));
+        assert_eq!(status.store_trouble(), None, "it has nothing more to store");
+        full();
+        status.keep(|key| *key == other);
+        assert_eq!(status.store_trouble(), None, "it is gone");
+        status.not_stored(&one, "no room");
+        status.store_said(Some("away".into()));
+        assert_eq!(status.store_trouble().as_deref(), Some("away"));
     }
 
     #[test]

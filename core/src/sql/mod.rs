@@ -9,6 +9,7 @@ mod compare;
 mod dialect;
 mod entry_fields;
 mod expr;
+pub mod forecast;
 mod groups;
 pub mod kept;
 pub mod rebuild;

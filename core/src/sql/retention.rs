@@ -13,6 +13,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 /// Rows go by whole hours, as the rollups that count them.
 pub const HOUR_US: i64 = 3_600_000_000;
 
+/// How long rows of our own health are kept where the settings say nothing.
+const OWN_HEALTH: Duration = Duration::from_secs(90 * 86_400);
+
 /// The part of a store's settings about keeping: `keep: { logs: 30d }`, `size_max: 200GB`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
@@ -106,13 +109,19 @@ impl Keep {
         sizes.into_iter().map(|(name, size)| (name.to_owned(), size)).collect()
     }
 
-    /// Each table that keeps its rows for a while, with the hour before which they go.
-    pub fn due(&self, declared: &[Arc<TableDef>], now: Time) -> Vec<(String, Time)> {
+    /// Each table that keeps its rows for a while, and how long.
+    pub fn ages<'k>(&'k self, declared: &'k [Arc<TableDef>]) -> BTreeMap<&'k str, Duration> {
         let mut ages: BTreeMap<&str, Duration> =
-            declared.iter().filter_map(|table| Some((table.name.as_str(), table.keep_for?))).collect();
+            [&tables::PROCESSES, &tables::RETENTION].map(|own| (own.name.as_str(), OWN_HEALTH)).into();
+        ages.extend(declared.iter().filter_map(|table| Some((table.name.as_str(), table.keep_for?))));
         ages.extend(self.ages.iter().map(|(name, age)| (name.as_str(), age.0)));
+        ages
+    }
+
+    /// The same, with the hour before which rows go.
+    pub fn due(&self, declared: &[Arc<TableDef>], now: Time) -> Vec<(String, Time)> {
         let hour = |time: Time| Time(time.0.div_euclid(HOUR_US).saturating_mul(HOUR_US));
-        ages.into_iter().map(|(name, age)| (name.to_owned(), hour(now.minus(age)))).collect()
+        self.ages(declared).into_iter().map(|(name, age)| (name.to_owned(), hour(now.minus(age)))).collect()
     }
 }
 
@@ -131,7 +140,8 @@ mod tests {
         let table = |name: &str| Arc::new(TableDef { name: name.into(), keep_for: day, ..TableDef::default() });
         let due = keep.due(&[table("tried"), table("other")], Time(2_700 * 3_600_000_000 + 5));
         let hour = |hours: i64| Time(hours * 3_600_000_000);
-        assert_eq!(due, [("logs".into(), hour(1_980)), ("other".into(), hour(2_676)), ("tried".into(), hour(2_699))]);
+        let expected = [("logs", 1_980), ("other", 2_676), ("processes", 540), ("retention", 540), ("tried", 2_699)];
+        assert_eq!(due, expected.map(|(name, hours)| (name.to_owned(), hour(hours))));
         assert!(serde_json::from_value::<Keep>(serde_json::json!({ "keep": { "logs": "long" } })).is_err());
         for (text, bytes) in [("4096", 4_096), ("3 MB", 3_000_000), ("1TiB", 1 << 40)] {
             assert_eq!(parse_size(text), Some(bytes));

@@ -12,6 +12,7 @@ use crate::{
     query::{Aggregate, Frame, Key, Measure, Query, Shape},
     sql::kept::ERROR_PERCENT,
     table::{ColumnDef, ColumnType, ParsedRows, Rollup, Rows, TableDef},
+    tables,
     time::{Time, Window},
     value::Value,
 };
@@ -219,6 +220,44 @@ pub fn kept_rollups_go_with_their_rows(opened: &Opened) {
     assert_eq!(opened.store.retain(std::slice::from_ref(&table), now).expect("retain"), 2 * ROWS);
     assert_eq!(stored(&*opened.store, &table).len() as u64, 2 * ROWS);
     assert!(compare(&*opened.store, &table, 30, 80) > 0);
+}
+
+/// What retention will do is stored: how far back a table reaches, what it may keep, when rows begin to go.
+pub fn retention_is_told(opened: &Opened) {
+    const DAY: Duration = Duration::from_secs(86_400);
+    const DAY_US: i64 = 86_400_000_000;
+    let store = &*opened.store;
+    let table = Arc::new(TableDef { keep_for: Some(10 * DAY), keep_size: Some(1 << 40), ..(*table(&[])).clone() });
+    store.prepare(std::slice::from_ref(&table)).expect("prepare");
+    put(store, &table, 0, 1);
+    for half_days in [2, 3] {
+        store.retain(std::slice::from_ref(&table), batch::START.plus(half_days * DAY / 2)).expect("retain");
+    }
+    let told = batch::all(store, &tables::RETENTION);
+    let cell = |column: &str, row: usize| told.column(column).expect("a column").get(row).into_owned();
+    let of = |name: &str| (0..told.len()).filter(|row| cell("name", *row) == Value::text(name)).collect::<Vec<_>>();
+    let [newest, first] = of(&table.name)[..] else { panic!("looked at twice: {:?}", of(&table.name)) };
+    let (Value::Int(oldest), Value::Int(bytes)) = (cell("oldest", newest), cell("bytes", newest)) else {
+        panic!("it holds rows, and its size is limited")
+    };
+    let reach = batch::START.plus(3 * DAY / 2).0 - oldest;
+    assert!(bytes > 0 && (DAY_US..2 * DAY_US).contains(&reach), "{bytes} bytes reach back {reach} µs");
+    for (column, value) in [
+        ("reach", Value::Int(reach)),
+        ("keeps", Value::Int(10 * DAY_US)),
+        ("bytes_max", Value::Int(1 << 40)),
+        ("deletes_in", Value::Int(10 * DAY_US - reach)),
+    ] {
+        assert_eq!(cell(column, newest), value, "{column}");
+    }
+    let growth = [first, newest].map(|row| matches!(cell("growth_bytes", row), Value::Int(_)));
+    assert_eq!(growth, [false, true], "at first there is nothing to compare with");
+    // Entries have no limit here: they are kept for ever.
+    let logs = of("logs")[0];
+    assert_eq!([cell("reach", logs), cell("deletes_in", logs)], [Value::Int(reach), Value::Missing]);
+    store.retain(&[], batch::START.plus(100 * DAY)).expect("retain");
+    let left = batch::all(store, &tables::RETENTION);
+    assert!(left.len() < told.len(), "what was said of months ago goes: {} rows", left.len());
 }
 
 /// Only so much room: the oldest rows go, the present ones stay.

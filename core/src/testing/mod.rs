@@ -50,7 +50,7 @@ macro_rules! store_suite {
             streams::cancels,
             rollups::equal_rows, rollups::count_what_is_stored, rollups::go_with_their_rows,
             kept::kept_rollups_equal_rows, kept::kept_rollups_begin_late, kept::kept_rollups_go_with_their_rows,
-            kept::tables_keep_to_a_size,
+            kept::tables_keep_to_a_size, kept::retention_is_told,
             leases::are_exclusive, leases::end, leases::agents_and_retention, leases::processes);
     };
     (@ $open:path, $($area:ident :: $name:ident),+) => {

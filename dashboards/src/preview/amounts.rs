@@ -34,6 +34,7 @@ impl<'a> Amounts<'a> {
             // A row for each of a few, which a condition finds one of or none.
             ("agents", true) => 1.0,
             ("processes" | "agent_scripts", true) => 0.0,
+            ("retention", _) => 4.0,
             ("agents" | "agent_scripts" | "processes" | "storage", false) => HOSTS.len() as f64,
             (name, filtered) => per_minute(name) * minutes.min(MINUTES_MAX) * if filtered { FILTERED } else { 1.0 },
         };

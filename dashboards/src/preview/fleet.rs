@@ -65,6 +65,7 @@ pub fn words(column: &str) -> Option<&'static [&'static str]> {
         "note" => &["deploy 1.4.2", "deploy 1.4.1"],
         "version" => &["1.4.2", "1.4.1"],
         "process" => &["collect", "serve"],
+        "name" => &["logs", "nginx_access", "storage", "all tables"],
         "scripts" => &["3f9c2a1b"],
         "rules" => &["a41f07cc"],
         "agent" => &["0.1.0"],
@@ -160,6 +161,7 @@ impl Record<'_> {
 /// Between which numbers the values of a column lie.
 pub fn usual(column: &str, kind: ColumnType) -> (f64, f64) {
     const GB: f64 = 1e9;
+    const DAY_US: f64 = 86_400e6;
     match (column, kind) {
         ("lag_ms", _) => (40.0, 900.0),
         ("lost" | "dropped", _) => (40.0, 400.0),
@@ -175,6 +177,11 @@ pub fn usual(column: &str, kind: ColumnType) -> (f64, f64) {
         ("store_bytes", _) => (3.4 * GB, 3.5 * GB),
         ("growth_bytes", _) => (0.1 * GB, 0.11 * GB),
         ("forecast_bytes", _) => (6.5 * GB, 6.6 * GB),
+        ("bytes", ColumnType::Bytes) => (1.0 * GB, 1.1 * GB),
+        ("bytes_max", _) => (20.0 * GB, 20.1 * GB),
+        ("reach", _) => (12.0 * DAY_US, 12.1 * DAY_US),
+        ("keeps", _) => (30.0 * DAY_US, 30.1 * DAY_US),
+        ("deletes_in", _) => (17.9 * DAY_US, 18.0 * DAY_US),
         ("credentials_left", _) => (2_400e6, 3_200e6),
         ("credentials_age", _) => (400e6, 1_200e6),
         (_, ColumnType::Bytes) => (300.0, 400_000.0),

@@ -5,12 +5,13 @@ use crate::{
     error::{failed, is_not_there},
     partitions::{self, Partition, day},
     pool::{Pool, Session},
-    rebuild,
+    rebuild, schema,
 };
 use infralogs_core::{
     error::Result,
     sql::{
         Dialect,
+        forecast::{self, Limit, Standing},
         retention::{Keep, Size},
         rollup,
     },
@@ -18,7 +19,7 @@ use infralogs_core::{
     tables,
     time::Time,
 };
-use mysql::prelude::Queryable;
+use mysql::{Value as Bound, prelude::Queryable};
 use std::sync::Arc;
 
 /// Rows dropped in one transaction.
@@ -59,7 +60,44 @@ fn upkeep(session: &mut Session, keep: &Keep, declared: &[Arc<TableDef>], now: T
     let day = "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED) - 86400000000";
     let silent = format!("DELETE FROM heartbeats WHERE at < {day}");
     session.conn.query_drop(silent).map_err(failed("forgetting collectors that ended"))?;
+    note(session, keep.limits(declared), now)?;
     Ok(dropped)
+}
+
+/// Stores how far back each table reaches and when its rows begin to go.
+fn note(session: &mut Session, limits: Vec<Limit>, now: Time) -> Result<()> {
+    if !schema::is_there(session, &tables::RETENTION.name)? {
+        return Ok(());
+    }
+    let failed = || failed("storing what retention will do");
+    let mut oldest: Option<Time> = None;
+    for limit in limits {
+        let all = limit.name == forecast::ALL;
+        let bytes = match limit.bytes_max {
+            None => None,
+            Some(_) => i64::try_from(size(session, (!all).then_some(&*limit.name))?).ok(),
+        };
+        let first = if all { oldest } else { first(session, &limit.name)? };
+        oldest = oldest.into_iter().chain(first).min();
+        let since = now.0 - forecast::DAY_US;
+        let before: Option<(i64, i64)> =
+            session.conn.exec_first(forecast::BEFORE, (&limit.name, since)).map_err(failed())?;
+        let before = before.map(|(at, bytes)| (Time(at), bytes));
+        let Some(row) = limit.row(now, Standing { oldest: first, bytes, before }) else { continue };
+        let cells = row.cells.into_iter().map(Bound::from);
+        let values: Vec<Bound> = [now.0.into(), row.name.into()].into_iter().chain(cells).collect();
+        session.conn.exec_drop(forecast::INSERT, values).map_err(failed())?;
+    }
+    Ok(())
+}
+
+/// The time of a table's oldest row.
+fn first(session: &mut Session, table: &str) -> Result<Option<Time>> {
+    let sql = format!("SELECT time FROM {} ORDER BY time LIMIT 1", Dialect::Mysql.quote(table));
+    match session.conn.query_first(sql) {
+        Err(error) if is_not_there(&error) => Ok(None),
+        found => Ok(found.map_err(failed("looking for old rows"))?.map(Time)),
+    }
 }
 
 /// Drops whole days; without partitions whole hours, row by row.

@@ -5,13 +5,14 @@ use infralogs_core::{
     error::Result,
     sql::{
         Dialect,
+        forecast::{self, Limit, Row, Standing},
         retention::{HOUR_US, Keep, Size},
     },
     table::TableDef,
     tables,
     time::Time,
 };
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use std::sync::Arc;
 
 /// Rows dropped in one transaction.
@@ -34,13 +35,53 @@ pub(crate) fn retain(connections: &Connections, keep: &Keep, tables: &[Arc<Table
         let all: Vec<String> = tables.iter().map(|table| table.name.clone()).chain(built_in).collect();
         dropped += shrink(connections, &all, size_max)?;
     }
+    note(connections, keep.limits(tables), now)?;
     Ok(dropped)
+}
+
+/// Stores how far back each table reaches and when its rows begin to go. Measured while others write.
+fn note(connections: &Connections, limits: Vec<Limit>, now: Time) -> Result<()> {
+    let rows = connections
+        .read(|db| if is_there(db, &tables::RETENTION.name)? { stand(db, limits, now) } else { Ok(Vec::new()) })?;
+    connections.write(|db| {
+        let failed = || failed("storing what retention will do");
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed())?;
+        for row in rows {
+            let [oldest, reach, keeps, bytes, bytes_max, growth, deletes_in] = row.cells;
+            let values = params![now.0, row.name, oldest, reach, keeps, bytes, bytes_max, growth, deletes_in];
+            transaction.execute(forecast::INSERT, values).map_err(failed())?;
+        }
+        transaction.commit().map_err(failed())
+    })
+}
+
+fn stand(db: &Connection, limits: Vec<Limit>, now: Time) -> Result<Vec<Row>> {
+    let (mut rows, mut oldest_of_all) = (Vec::new(), None);
+    for limit in limits {
+        let all = limit.name == forecast::ALL;
+        let bytes = match limit.bytes_max {
+            None => None,
+            Some(_) if all => Some(size(db)?),
+            Some(_) => extent(db, &limit.name)?.map(|(bytes, _)| bytes),
+        };
+        let oldest = if all { oldest_of_all } else { first(db, &limit.name)?.map(Time) };
+        oldest_of_all = oldest_of_all.into_iter().chain(oldest).min();
+        let before = db
+            .query_row(forecast::BEFORE, params![limit.name, now.0 - forecast::DAY_US], |row| {
+                Ok((Time(row.get(0)?), row.get(1)?))
+            })
+            .optional()
+            .map_err(failed("reading how large a table was"))?;
+        let bytes = bytes.and_then(|bytes| i64::try_from(bytes).ok());
+        rows.extend(limit.row(now, Standing { oldest, bytes, before }));
+    }
+    Ok(rows)
 }
 
 /// Drops the oldest hour of all tables, again and again until the file is small enough.
 fn shrink(connections: &Connections, tables: &[String], size_max: u64) -> Result<u64> {
     let mut dropped = 0;
-    while connections.write(size)? > size_max {
+    while connections.write(|db| size(db))? > size_max {
         let mut oldest: Option<i64> = None;
         for table in tables {
             let first = connections.write(|db| first(db, table))?;
@@ -91,7 +132,7 @@ fn extent(db: &Connection, table: &str) -> Result<Option<(u64, i64)>> {
 }
 
 /// The bytes in use.
-fn size(db: &mut Connection) -> Result<u64> {
+fn size(db: &Connection) -> Result<u64> {
     let pragma = |name: &str| db.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
     let pages = || Ok((pragma("page_count")?, pragma("freelist_count")?, pragma("page_size")?));
     let (pages, free, bytes) = pages().map_err(failed("reading the size of the store"))?;

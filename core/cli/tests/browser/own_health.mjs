@@ -16,6 +16,8 @@ const LEADS = {
   "Credentials last": "Credentials",
   "Store": "Processes of ours",
   "Store in 30 days": "Processes of ours",
+  "Logs reach back": "What is kept, and when rows begin to go",
+  "Retention deletes in": "What is kept, and when rows begin to go",
 };
 
 await browse(async (context, said) => {
@@ -49,6 +51,7 @@ await browse(async (context, said) => {
   await shows("Scripts of the agents", "redcat");
   await shows("Machines late or failing", "web-2");
   await shows("Processes of ours", "collector");
+  await shows("What is kept, and when rows begin to go", "logs");
   if (listed === "true") await shows("Processes of ours", "dashboard");
   else assert.ok(!(await look(card("Processes of ours"))).words.includes("dashboard"));
   assert.equal(await page.locator(".unlisted").count(), listed === "true" ? 0 : 1);
