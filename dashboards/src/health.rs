@@ -1,6 +1,6 @@
 //! How the dashboard service does: which scripts are in force, who is looking.
 
-use crate::{Layouts, hub::Hub};
+use crate::{Layouts, hub::Hub, reach::Reach};
 use infralogs_core::rotate::Watch;
 use infralogs_http::ops::{Health, Ops, Page, Status, credentials};
 use std::sync::Arc;
@@ -14,6 +14,8 @@ pub struct Looking {
     pub hub: Arc<Hub>,
     /// The credentials of the store.
     pub credentials: Vec<Watch>,
+    /// Whether the store answers.
+    pub reach: watch::Receiver<Reach>,
 }
 
 impl Ops for Looking {
@@ -32,11 +34,21 @@ impl Ops for Looking {
             Some(rejected) => health.with("scripts_rejected", rejected.draw(false)),
             None => health,
         };
+        let health = match self.reach.borrow().clone() {
+            Reach::Away(why) if health.status == Status::Ok => unreadable(Status::Degraded, &why),
+            Reach::Away(why) => health.with("store", why),
+            Reach::Unknown | Reach::Answers => health,
+        };
         credentials::health(health.with("scripts", current.hash.as_str()), &self.credentials)
     }
 
     fn ready(&self) -> Health {
-        credentials::ready(&self.credentials).unwrap_or_else(|| self.health())
+        let away = || match &*self.reach.borrow() {
+            Reach::Answers => None,
+            Reach::Unknown => Some(unreadable(Status::Failed, "it has not answered yet")),
+            Reach::Away(why) => Some(unreadable(Status::Failed, why)),
+        };
+        credentials::ready(&self.credentials).or_else(away).unwrap_or_else(|| self.health())
     }
 
     fn metrics(&self, page: &mut Page) {
@@ -45,6 +57,13 @@ impl Ops for Looking {
         page.gauge("infralogs_dashboards", "Dashboards the scripts declare.", &[], dashboards as f64);
         page.gauge("infralogs_dashboard_views", "Different views that are looked at.", &[], views as f64);
         page.gauge("infralogs_dashboard_pages", "Pages that listen for changes.", &[], listeners as f64);
+        let up = f64::from(u8::from(*self.reach.borrow() == Reach::Answers));
+        page.gauge("infralogs_read_store_up", "1 while the store that dashboards read answers", &[], up);
         credentials::metrics(page, &self.credentials);
     }
+}
+
+/// Nobody gets rows: pages stay as they were and say so.
+fn unreadable(status: Status, why: &str) -> Health {
+    Health::new(status, format!("the store can't be read: {why}")).next("mend the store; pages go on by themselves")
 }

@@ -15,6 +15,7 @@ mod offline;
 mod page;
 mod panel;
 mod preview;
+mod reach;
 mod reply;
 mod routes;
 
@@ -103,11 +104,12 @@ impl Dashboards {
 
     /// The routes, and how the service does, for a program that also has others to tell of.
     pub fn parts(self) -> (tide::Server<()>, Arc<dyn Ops>) {
+        let reach = reach::watch(self.store.clone());
         let answers = Arc::new(Answers::new(self.store));
         let hub = Arc::new(Hub::new(self.layouts.clone(), answers.clone(), self.renderer));
         let state = State { layouts: self.layouts, answers, hub, access: self.access, unlisted: self.unlisted };
         let (layouts, hub, credentials) = (state.layouts.clone(), state.hub.clone(), self.credentials);
-        let ops = health::Looking { layouts, hub, credentials };
+        let ops = health::Looking { layouts, hub, credentials, reach };
         let mut outer = tide::new();
         outer.at("/").nest(routes::routes(state));
         (outer, Arc::new(ops))

@@ -5,7 +5,7 @@ mod parts;
 
 use infralogs_core::testing::mariadb::Server;
 use parts::{
-    ask::ask,
+    ask::{ask, figure},
     copy_scripts, free_port, journal,
     program::{Program, agent, infralogs, run},
     wait_for,
@@ -162,6 +162,9 @@ fn a_full_disk_stops_storing_says_so_and_loses_nothing() {
     });
     println!("{said}");
     assert!(said.contains("make room on the disk"), "{said}");
+    let ready = || ask(&format!("http://{ops}/ready"), &[]);
+    let said = wait_for("no readiness", || Some(ready()).filter(|(code, _)| *code == 503)).1;
+    assert!(said.contains("nothing can be stored") && said.contains("make room on the disk"), "{said}");
 
     // Room again: all is stored, once.
     let data = here.join("data");
@@ -178,7 +181,7 @@ fn a_full_disk_stops_storing_says_so_and_loses_nothing() {
     let count = || inside(&["python3", "-c", ask_it, file.to_str().expect("UTF-8"), sql]);
     wait_for("every entry", || (count().trim() == ENTRIES.to_string()).then_some(()));
     wait_for("good health", || (health()["status"] == "ok").then_some(()));
-    assert_eq!(ask(&format!("http://{ops}/ready"), &[]).0, 200);
+    assert_eq!(ready().0, 200);
 }
 
 #[test]
@@ -208,4 +211,31 @@ fn a_collector_without_its_database_is_not_ready_and_comes_back_by_itself() {
     database.run();
     wait_for("readiness", || (ready().0 == 200).then_some(()));
     assert!(collecting.interrupt(), "it ends well");
+}
+
+#[test]
+fn dashboards_without_their_database_start_are_not_ready_and_come_back_by_themselves() {
+    let database = Server::start(&[]);
+    let schema = database.database();
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    copy_scripts(here);
+    let listen = format!("127.0.0.1:{}", free_port());
+    configured(here, &json!({ "scripts": "scripts", "listen": listen, "store": database.url(&schema) }));
+    database.kill();
+    let mut serving = Program::start(&infralogs(), &["serve"], here);
+    serving.wait_for(&listen);
+    let asked = |path: &str| ask(&format!("http://{listen}{path}"), &[]);
+    let away = || Some(asked("/ready")).filter(|(code, said)| *code == 503 && said.contains("can't be reached"));
+    let said = wait_for("no readiness", away).1;
+    assert!(said.contains("check that the database runs") && said.contains("mend the store"), "{said}");
+    let health = asked("/health");
+    assert!(health.0 == 200 && health.1.contains("degraded"), "a restart would not help: {}", health.1);
+    assert_eq!(figure(&format!("http://{listen}"), "infralogs_read_store_up"), 0.0);
+    database.run();
+    wait_for("readiness", || (asked("/ready").0 == 200).then_some(()));
+    wait_for("good health", || asked("/health").1.contains("\"ok\"").then_some(()));
+    database.kill();
+    wait_for("no readiness again", away);
+    assert!(serving.interrupt(), "it ends well");
 }

@@ -154,7 +154,7 @@ impl Store for Mysql {
     }
 
     fn columns(&self, table: &str) -> Result<Vec<ColumnDef>> {
-        self.pool.with(|session| schema::columns(session, table))
+        self.reads.ask(&self.pool, |session| schema::columns(session, table))
     }
 
     fn rebuild(&self, table: &TableDef) -> Result<Box<dyn Rebuild + '_>> {
