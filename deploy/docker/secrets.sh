@@ -9,11 +9,12 @@ chmod 0700 "$folder"   # only its owner comes in; containers get the folders bel
 
 # A file with a random word, unless it is there; the containers' users are not ours, so the file itself is readable.
 random() { [ -s "$1" ] || (head -c 24 /dev/urandom | base64 | tr '+/' '-_' >"$1"); chmod 0444 "$1"; }
-for name in root writer reader owner replica vault; do random "$folder/mysql/$name"; done
+for name in root writer reader reporter owner replica vault; do random "$folder/mysql/$name"; done
 random "$folder/agent/tokens"
 for name in collector dashboard; do random "$folder/$name/secret-id"; done   # for compose.vault.yaml
 cp -f "$folder/mysql/writer" "$folder/collector/mysql-password"
 cp -f "$folder/mysql/reader" "$folder/dashboard/mysql-password"
+cp -f "$folder/mysql/reporter" "$folder/dashboard/reporter-password"
 cp -f "$folder/agent/tokens" "$folder/collector/agent-token"
 chmod 0755 "$folder"/*/
 echo "secrets are in $folder"

@@ -12,6 +12,12 @@ CREATE USER IF NOT EXISTS 'il-reader'@'%' IDENTIFIED BY '@READER@';
 ALTER USER 'il-reader'@'%' IDENTIFIED BY '@READER@';
 GRANT SELECT ON infralogs.* TO 'il-reader'@'%';
 
+-- il-reporter: dashboards that read a replica, to say how they do. It may make that table as well: before a collector
+-- has made it, nothing else can be granted on it.
+CREATE USER IF NOT EXISTS 'il-reporter'@'%' IDENTIFIED BY '@REPORTER@';
+ALTER USER 'il-reporter'@'%' IDENTIFIED BY '@REPORTER@';
+GRANT INSERT, CREATE ON infralogs.processes TO 'il-reporter'@'%';
+
 -- il-owner: a person who migrates or mends by hand. No program keeps it.
 CREATE USER IF NOT EXISTS 'il-owner'@'%' IDENTIFIED BY '@OWNER@';
 ALTER USER 'il-owner'@'%' IDENTIFIED BY '@OWNER@';

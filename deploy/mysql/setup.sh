@@ -3,7 +3,7 @@
 #
 #   PRIMARY=host:port REPLICA=host:port PASSWORDS=folder deploy/mysql/setup.sh
 #
-# The folder holds one password a file: root, writer, reader, owner, replica, vault. REPLICA may be left out.
+# The folder holds one password a file: root, writer, reader, reporter, owner, replica, vault. REPLICA may be left out.
 set -euo pipefail
 : "${PRIMARY:?the primary as host:port}" "${PASSWORDS:?the folder with one password a file}"
 here=$(dirname "$0")
@@ -35,7 +35,7 @@ wait_for() {
 
 wait_for "$PRIMARY"
 text=$(cat "$here/accounts.sql")
-for name in writer reader owner replica vault; do
+for name in writer reader reporter owner replica vault; do
   value=$(password "$name")
   text=${text//@${name^^}@/$value}
 done

@@ -179,7 +179,7 @@ class Files(unittest.TestCase):
                     if volume["type"] == "bind" and not volume["source"].startswith("./secrets"):
                         self.assertTrue((DOCKER / volume["source"]).exists(), volume["source"])
         # Each configuration is read, and asks for nothing but what its policy holds.
-        for name, paths in {"collector": ["database/creds/il-writer", "secret/infralogs/agents"], "dashboard": ["database/creds/il-reader"]}.items():
+        for name, paths in {"collector": ["database/creds/il-writer", "secret/infralogs/agents"], "dashboard": ["database/creds/il-reader", "database/creds/il-reporter"]}.items():
             folder = DOCKER / "config/vault" / name
             said = common.run(common.programs() / "infralogs", "doctor", "--config", folder / "infralogs.yaml", wants=1)
             self.assertIn("FAIL  Vault at http://vault:8200", said)
@@ -220,8 +220,8 @@ class Files(unittest.TestCase):
             common.run(DOCKER / "secrets.sh", f"{folder}/s")
             self.assertEqual(before, {path: path.read_text() for path in before})
             self.assertEqual(oct(os.stat(f"{folder}/s").st_mode)[-3:], "700")
-            self.assertEqual(len(before), 12)
-            self.assertEqual(len(set(before.values())), 9, "each secret its own word")
+            self.assertEqual(len(before), 14)
+            self.assertEqual(len(set(before.values())), 10, "each secret its own word")
 
 
 if __name__ == "__main__":

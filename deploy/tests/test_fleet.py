@@ -61,13 +61,21 @@ class Fleet(unittest.TestCase):
             common.run(common.programs() / "infralogs", "render", page, "--config", f"{self.state}/infralogs.yaml", "--out", out)
             self.assertIn("roots", json.loads(pathlib.Path(out).read_text()))
 
+    def test_every_process_of_ours_is_on_the_page_of_our_own_health(self):
+        # Dashboards read the replica, and tell the primary as `il-reporter`.
+        end = time.monotonic() + PATIENCE
+        while (held := self.sql("reader", self.ports[1], "SELECT DISTINCT process FROM processes ORDER BY 1").split()) != ["collector", "dashboard"]:
+            self.assertLess(time.monotonic(), end, f"the replica knows {held}")
+            time.sleep(0.2)
+
     def test_accounts_may_do_what_they_need_and_no_more(self):
         primary, replica = self.ports[:2]
         for refused, role, port in [
             ("DELETE FROM logs", "reader", primary), ("CREATE TABLE mine (a INT)", "reader", primary),
             ("SELECT 1 FROM mysql.user", "reader", primary), ("SELECT 1 FROM mysql.user", "writer", primary),
             ("CREATE USER someone", "writer", primary), ("SET GLOBAL read_only = 0", "owner", replica),
-            ("SELECT 1", "replica", primary),
+            ("SELECT 1", "replica", primary), ("SELECT 1 FROM processes", "reporter", primary),
+            ("INSERT INTO logs (time) VALUES (1)", "reporter", primary), ("DELETE FROM processes", "reporter", primary),
         ]:
             self.assertRegex(self.sql(role, port, refused, wants=1), "denied", f"{role}: {refused}")
         self.assertIn("read-only", self.sql("owner", replica, "DELETE FROM logs", wants=1))

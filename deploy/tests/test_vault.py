@@ -42,7 +42,8 @@ class SetUp(unittest.TestCase):
                 self.assertEqual(notes.count(enabled), 1 if "kv" not in enabled else notes.count(enabled), f"{enabled}: once is enough")
             for policy in (VAULT / "policies").glob("*.hcl"):
                 self.assertEqual(notes.count(f"policy write {policy.stem} "), 2)
-            for word in ("database/roles/il-writer", "database/roles/il-reader", "allowed_roles=il-writer,il-reader",
+            for word in ("database/roles/il-writer", "database/roles/il-reader", "allowed_roles=il-writer,il-reader,il-reporter",
+                         "GRANT INSERT, CREATE ON `infralogs`.processes TO",
                          "DROP USER IF EXISTS", "token_policies=il-collector", "bound_service_account_names=infralogs-dashboard",
                          "kv put -mount=secret infralogs/agents/agent-2 token=@",
                          "auth/approle/role/web-2 token_policies=il-agent"):

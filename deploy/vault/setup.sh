@@ -30,7 +30,7 @@ done
 # Vault's own user. Its password is rotated afterwards, so that only Vault knows it (README.md): once it is set, the one
 # in the file counts no more and is left out. To give Vault another user, `vault delete database/config/infralogs` first.
 connect() { # connect FIELD...
-  "$vault" write database/config/infralogs plugin_name=mysql-database-plugin allowed_roles=il-writer,il-reader \
+  "$vault" write database/config/infralogs plugin_name=mysql-database-plugin allowed_roles=il-writer,il-reader,il-reporter \
     connection_url="{{username}}:{{password}}@tcp($MYSQL_HOST)/" "$@"
 }
 if "$vault" read database/config/infralogs >/dev/null 2>&1; then
@@ -42,13 +42,15 @@ fi
 # Dropping a user who is gone must not fail, or the lease could never be revoked. Open sessions outlive DROP USER:
 # infralogs closes its own before it revokes.
 drop="DROP USER IF EXISTS '{{name}}'@'%';"
-role() { # role NAME GRANTS
+role() { # role NAME GRANTS [TABLE]
   "$vault" write "database/roles/$1" db_name=infralogs default_ttl=1h max_ttl=24h revocation_statements="$drop" \
-    creation_statements="CREATE USER '{{name}}'@'%' IDENTIFIED BY '{{password}}'; GRANT $2 ON \`$database\`.* TO '{{name}}'@'%';"
+    creation_statements="CREATE USER '{{name}}'@'%' IDENTIFIED BY '{{password}}'; GRANT $2 ON \`$database\`.${3:-*} TO '{{name}}'@'%';"
 }
 # The writer makes tables and columns that scripts declare, and drops old partitions.
 role il-writer "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, DROP"
 role il-reader "SELECT"
+# Before a collector has made that table, nothing but the right to make it as well can be granted on it.
+role il-reporter "INSERT, CREATE" processes
 
 # A token must outlive its leases, or it takes them along: token_ttl above default_ttl of the database role.
 for name in collector dashboard; do

@@ -37,11 +37,11 @@ start() {
   [ ! -e "$state" ] || { echo "run.sh: $state is there already: run.sh stop" >&2; exit 2; }
   mkdir -p "$state/passwords"
   chmod 0700 "$state"
-  for name in root writer reader owner replica vault; do
+  for name in root writer reader reporter owner replica vault; do
     head -c 24 /dev/urandom | base64 | tr '+/' '-_' >"$state/passwords/$name"
   done
   head -c 24 /dev/urandom | base64 >"$state/token"
-  sed -e "s|:13306/|:$primary/|; s|:13307/|:$replica/|; s|:17071|:$web1|; s|:17072|:$web2|; s|:17073|:$db1|; s|:8080|:$page|" \
+  sed -e "s|:13306/|:$primary/|g; s|:13307/|:$replica/|; s|:17071|:$web1|; s|:17072|:$web2|; s|:17073|:$db1|; s|:8080|:$page|" \
     -e "s|state/|$state/|; s|\.\./\.\./scripts|$PWD/../../scripts|" infralogs.yaml >"$state/infralogs.yaml"
 
   echo "journals, databases …"

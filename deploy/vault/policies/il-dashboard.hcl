@@ -3,6 +3,9 @@
 # MySQL users that read.
 path "database/creds/il-reader" { capabilities = ["read"] }
 
+# MySQL users that say how this process does, and nothing else.
+path "database/creds/il-reporter" { capabilities = ["read"] }
+
 # Sign-in tokens and cookie keys.
 path "secret/data/infralogs/dashboard/*" { capabilities = ["read"] }
 

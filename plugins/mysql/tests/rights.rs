@@ -12,11 +12,10 @@ fn an_account_that_may_only_insert_reports_how_a_process_does() {
     let server = Server::start(&[]);
     let database = server.database();
     let owner = Mysql::new(&Settings::of(json!({ "url": server.url(&database) }))).expect("settings");
+    // As deploy/mysql/accounts.sql has it, before a collector has made the table.
+    let grant = format!("GRANT INSERT, CREATE ON {database}.processes TO 'il-reporter'@'%'");
+    server.sql(&format!("CREATE USER 'il-reporter'@'%' IDENTIFIED BY 'secret'; {grant}"));
     owner.migrate().expect("migrated");
-    // As deploy/OPERATIONS.md has it.
-    server.sql(&format!(
-        "CREATE USER 'il-reporter'@'%' IDENTIFIED BY 'secret'; GRANT INSERT ON {database}.processes TO 'il-reporter'@'%'"
-    ));
     let url = format!("mysql://il-reporter:secret@127.0.0.1:{}/{database}", server.port());
     let reporter = Mysql::new(&Settings::of(json!({ "url": url }))).expect("settings");
     let own = Process { at: batch::START, process: "dashboard".into(), ..Process::default() };

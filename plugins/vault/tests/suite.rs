@@ -9,7 +9,7 @@ mod standin;
 use dev::Dev;
 use infralogs_core::{
     Kind,
-    plugin::{Committed, Life, Secrets, Settings, Store},
+    plugin::{Committed, Life, Process, Secrets, Settings, Store},
     rotate::{Cached, Keeper, Kept},
     testing::batch,
 };
@@ -26,6 +26,7 @@ use std::{
 };
 
 const READER: &str = "database/creds/il-reader";
+const REPORTER: &str = "database/creds/il-reporter";
 /// Rows of a transaction.
 const BATCH: u64 = 200;
 
@@ -90,12 +91,15 @@ async fn each_program_may_do_its_own_and_nothing_else_and_set_up_runs_again() {
     dev.does(&["kv", "put", "-mount=secret", "infralogs/agents/web-1", "token=agent-token"]);
     dev.does(&["kv", "put", "-mount=secret", "infralogs/dashboard/sign-in", "tokens=reader-one"]);
     let (agent, sign_in) = ("secret/infralogs/agents/web-1#token", "secret/infralogs/dashboard/sign-in#tokens");
-    let own = [("collector", [WRITER, agent], [READER, sign_in]), ("dashboard", [READER, sign_in], [WRITER, agent])];
+    let own: [(&str, &[&str], &[&str]); 2] = [
+        ("collector", &[WRITER, agent], &[READER, REPORTER, sign_in]),
+        ("dashboard", &[READER, REPORTER, sign_in], &[WRITER, agent]),
+    ];
     for (name, may, may_not) in own {
         let client = dev.client(&format!("infralogs-{name}"));
-        let found = client.examine(&may.map(str::to_owned)).await;
+        let found = client.examine(&may.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>()).await;
         let wrong = found.iter().find(|finding| finding.result.is_err() || finding.warning.is_some());
-        assert!(found.len() == 5 && wrong.is_none(), "{name}: {found:?}");
+        assert!(found.len() == 3 + may.len() && wrong.is_none(), "{name}: {found:?}");
         for path in may_not {
             refused(&client, path, "policy").await;
         }
@@ -106,6 +110,33 @@ async fn each_program_may_do_its_own_and_nothing_else_and_set_up_runs_again() {
     assert_eq!(vm.issue(agent).await.expect("its own").password, "agent-token");
     refused(&dev.client("web-2"), agent, "policy").await;
     assert_eq!((dev.users(), dev.leases("il-writer")), (0, 0), "doctor gives back what it took");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dashboards_may_say_how_they_do_and_write_nothing_else() {
+    let dev = Dev::start();
+    let dashboard: Arc<Vault> = Arc::new(dev.client("infralogs-dashboard"));
+    // Issued before a collector has made the table.
+    let (reporter, reporting) = kept(&dev, &dashboard, REPORTER);
+    let own = Process { at: batch::START, process: "dashboard".into(), ..Process::default() };
+    let told = || {
+        let (reporter, own) = (reporter.clone(), own.clone());
+        async move { tokio::task::spawn_blocking(move || reporter.present(&own)).await.expect("runs") }
+    };
+    reporting.ready(SOON).await.expect("in use");
+    assert!(told().await.is_err(), "there is no table yet");
+    let collector: Arc<Vault> = Arc::new(dev.client("infralogs-collector"));
+    let (writer, writing) = kept(&dev, &collector, WRITER);
+    writing.ready(SOON).await.expect("in use");
+    works(&writer).await.expect("the collector makes the tables");
+    told().await.expect("told");
+    assert_eq!(dev.server.sql(&format!("SELECT process FROM {}.processes", dev.database)).trim(), "dashboard");
+    assert!(works(&reporter).await.is_err(), "it makes no other tables");
+    let (more, target) = (batch::entries("web-1", 1, 3), batch::target("web-1"));
+    let commit = batch::commit(&target, None, batch::cursor("web-1", 2), &more);
+    assert!(tokio::task::block_in_place(|| reporter.commit(&commit)).is_err(), "and stores no entries");
+    reporting.end().await;
+    writing.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -263,7 +294,7 @@ async fn a_static_user_keeps_working_when_vault_changes_its_password() {
         "write",
         "database/config/infralogs",
         "plugin_name=mysql-database-plugin",
-        "allowed_roles=il-writer,il-reader,il-fixed",
+        "allowed_roles=il-writer,il-reader,il-reporter,il-fixed",
     ]);
     dev.does(&[
         "write",

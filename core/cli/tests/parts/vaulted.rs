@@ -64,7 +64,7 @@ impl World {
             },
             "store": { "url": url, "secret": "database/creds/il-writer" },
             "read": { "url": url, "secret": "database/creds/il-reader" },
-            "report": { "url": url, "secret": "database/creds/il-writer" },
+            "report": { "url": url, "secret": "database/creds/il-reporter" },
             "listen": world.page,
             "sign_in": {
                 "token_secret": "secret/infralogs/dashboard/sign-in#tokens",
@@ -135,7 +135,7 @@ impl World {
             self.database
         );
         let expected = "collector\tdatabase/creds/il-writer\n\
-                        dashboard\tdatabase/creds/il-reader\ndashboard\tdatabase/creds/il-writer";
+                        dashboard\tdatabase/creds/il-reader\ndashboard\tdatabase/creds/il-reporter";
         // The table is not there before the collector's first login.
         let rows = || self.server.try_sql(&told).unwrap_or_default();
         wait_for("a row for each", || (rows().trim() == expected).then_some(()));

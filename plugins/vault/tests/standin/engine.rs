@@ -88,11 +88,12 @@ impl State {
         let rules = &self.rules;
         let grants = match name {
             "il-reader" => rules.grants.replace("GRANT ALL", "GRANT SELECT"),
+            "il-reporter" => rules.grants.replace("GRANT ALL", "GRANT INSERT, CREATE").replace(".*", ".processes"),
             _ => rules.grants.clone(),
         };
         let make = format!("CREATE USER '{{{{name}}}}'@'%' IDENTIFIED BY '{{{{password}}}}'; {grants}");
         let (ttl, most) = (rules.lease_ttl, rules.lease_max);
-        let known = rules.role && matches!(name, "il-writer" | "il-reader");
+        let known = rules.role && matches!(name, "il-writer" | "il-reader" | "il-reporter");
         known.then(|| Role { ttl, most, make, drop: DROP.into() })
     }
 
