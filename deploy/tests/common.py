@@ -2,12 +2,15 @@
 
 import os
 import pathlib
+import platform
 import shutil
 import subprocess
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-# Debian's client, unpacked by .ci/test beside whatever kubectl the machine has.
+# Debian's client and a current one, put there by .ci/test.
 OLD_KUBECTL = REPOSITORY / "target/kubectl/usr/bin/kubectl"
+NEW_KUBECTL = REPOSITORY / "target/kubectl/current/kubectl"
+PROMTOOL = REPOSITORY / "target/promtool/usr/bin/promtool"
 
 
 def programs():
@@ -31,6 +34,7 @@ def render(overlay, kubectl=OLD_KUBECTL):
 
 
 def kubectls():
-    """Debian's old client, and the machine's own if it has another."""
+    """Debian's old client, a current one, and the machine's own if it has one."""
+    new = [NEW_KUBECTL] if platform.machine() == "x86_64" else []
     own = shutil.which("kubectl")
-    return [OLD_KUBECTL] + ([own] if own else [])
+    return [OLD_KUBECTL] + new + ([own] if own else [])

@@ -1,7 +1,9 @@
 """Renders every overlay with each kubectl at hand, validates all objects strictly, and asserts the security settings."""
 
 import json
+import pathlib
 import re
+import tempfile
 import unittest
 
 import common
@@ -9,7 +11,9 @@ import jsonschema
 import kubernetes_validate
 import yaml
 
-OVERLAYS = ["dev", "production", "vault"]
+OVERLAYS = ["dev", "production", "vault", "report"]
+# Those whose programs each read a configuration of their own, with credentials from Vault.
+VAULTED = ["vault", "report"]
 MINORS = ["1.27", "1.31", "1.34"]
 RENDERED = {overlay: list(yaml.safe_load_all(common.render(overlay))) for overlay in OVERLAYS}
 OURS = {"collector", "dashboard"}
@@ -84,6 +88,19 @@ class Kubernetes(unittest.TestCase):
                 for figure in set(re.findall(r"infralogs_\w+", rule["expr"])):
                     self.assertIn(f'"{figure}"', source, f"{rule['alert']} asks for a figure nobody gives")
 
+    def test_each_alert_fires_when_it_should_and_is_silent_otherwise(self):
+        rules = objects("production", "PrometheusRule")[0]["spec"]
+        cases = yaml.safe_load((common.REPOSITORY / "deploy/tests/alerts.yaml").read_text())
+        with tempfile.TemporaryDirectory() as folder:
+            (pathlib.Path(folder) / "rules.yaml").write_text(yaml.safe_dump(rules))
+            (pathlib.Path(folder) / "alerts.yaml").write_text(yaml.safe_dump(cases))
+            common.run(common.PROMTOOL, "check", "rules", f"{folder}/rules.yaml")
+            common.run(common.PROMTOOL, "test", "rules", f"{folder}/alerts.yaml")
+        looks = [look for case in cases["tests"] for look in case["alert_rule_test"]]
+        for rule in (rule for group in rules["groups"] for rule in group["rules"]):
+            fires = {bool(look["exp_alerts"]) for look in looks if look["alertname"] == rule["alert"]}
+            self.assertEqual(fires, {True, False}, f"{rule['alert']}: one case that fires, one that does not")
+
     def test_all_pods_but_the_agents_satisfy_the_restricted_standard(self):
         allowed = {"configMap", "secret", "projected", "emptyDir", "persistentVolumeClaim"}
         for overlay in OVERLAYS:
@@ -139,6 +156,38 @@ class Kubernetes(unittest.TestCase):
             self.assertEqual(named["agents"]["policyTypes"], ["Ingress", "Egress"])
             self.assertNotIn("egress", named["agents"], "agents call nobody")
 
+    def test_who_is_called_lets_in_exactly_those_who_call(self):
+        component = lambda peer: peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
+        namespace = lambda peer: peer["namespaceSelector"]["matchLabels"]
+        agents = {"kubernetes.io/metadata.name": "infralogs-agents"}
+        for overlay in OVERLAYS:
+            calls = {(caller, "agent" if peer.get("namespaceSelector") else component(peer), port)
+                     for (caller, port), peers in arrows(overlay).items() for peer in peers if "ipBlock" not in peer}
+            for (caller, port), peers in arrows(overlay).items():
+                for peer in peers:
+                    if "namespaceSelector" in peer:
+                        self.assertEqual((caller, namespace(peer), port), ("collector", agents, 7070))
+            inside, outside = set(), set()
+            for policy in objects(overlay, "NetworkPolicy"):
+                chosen = policy["spec"]["podSelector"].get("matchLabels", {}).get("app.kubernetes.io/component")
+                own = "agent" if policy["metadata"]["namespace"] == "infralogs-agents" else chosen or "all"
+                for rule in policy["spec"].get("ingress", []):
+                    for peer in rule["from"]:
+                        for port in rule["ports"]:
+                            if "podSelector" in peer:
+                                inside.add((component(peer), own, port["port"]))
+                            else:
+                                (label,) = namespace(peer)
+                                outside.add((label, own, port["port"]))
+            self.assertEqual(inside, calls, overlay)
+            self.assertEqual(outside, {("infralogs.io/scrapes", "agent", 7070), ("infralogs.io/scrapes", "all", 8080),
+                                       ("infralogs.io/ingress", "dashboard", 8080)})
+            (dns,) = [one["spec"]["egress"] for one in objects(overlay, "NetworkPolicy") if one["metadata"]["name"] == "dns"]
+            self.assertEqual([(port["protocol"], port["port"]) for rule in dns for port in rule["ports"]], [("UDP", 53), ("TCP", 53)])
+            (resolver,) = dns[0]["to"]
+            self.assertEqual((namespace(resolver)["kubernetes.io/metadata.name"], resolver["podSelector"]["matchLabels"]),
+                             ("kube-system", {"k8s-app": "kube-dns"}))
+
     def test_accounts_hold_what_they_need_and_no_token_is_mounted_unasked(self):
         for overlay in OVERLAYS:
             for name, template, _ in pods(overlay):
@@ -158,7 +207,7 @@ class Kubernetes(unittest.TestCase):
             templates = {name: template for name, template, _ in pods(overlay)}
             pod = templates["infralogs-collector"]["spec"]
             (config,) = [text for one in objects(overlay, "ConfigMap") for key, text in one["data"].items()
-                         if key == ("collector.yaml" if overlay == "vault" else "infralogs.yaml")]
+                         if key == ("collector.yaml" if overlay in VAULTED else "infralogs.yaml")]
             nodes = yaml.safe_load(config)["inventories"]["nodes"]
             # Its selector chooses the agents' pods, in their namespace, on their port.
             self.assertEqual(nodes["plugin"], "kubernetes")
@@ -213,8 +262,6 @@ class Kubernetes(unittest.TestCase):
             self.assertEqual(objects(overlay, "Secret"), [])
 
     def test_our_programs_take_the_rendered_configuration(self):
-        import pathlib
-        import tempfile
         for overlay in OVERLAYS:
             with tempfile.TemporaryDirectory() as folder:
                 here = pathlib.Path(folder)
@@ -226,26 +273,41 @@ class Kubernetes(unittest.TestCase):
                     (here / place).mkdir(exist_ok=True)
                     for key, text in one["data"].items():
                         (here / place / key).write_text(text.replace("/etc/infralogs", folder))
-                files = ["vault/collector.yaml", "vault/dashboard.yaml"] if overlay == "vault" else ["config/infralogs.yaml"]
+                files = ["vault/collector.yaml", "vault/dashboard.yaml"] if overlay in VAULTED else ["config/infralogs.yaml"]
                 for file in files:
                     said = common.run(common.programs() / "infralogs", "check", "--config", here / file)
                     self.assertIn("is fine", said)
 
     def test_with_vault_no_pod_mounts_a_password_and_each_logs_in_as_itself(self):
-        (config,) = [one for one in objects("vault", "ConfigMap") if one["metadata"]["name"] == "infralogs-vault"]
-        for name, template, namespace in pods("vault"):
-            if namespace != "infralogs":
-                continue
-            short = name.removeprefix("infralogs-")
-            (container,) = template["spec"]["containers"]
-            self.assertIn(f"/etc/infralogs/vault/{short}.yaml", container["args"])
-            mounted = {mount["name"] for mount in container["volumeMounts"]}
-            self.assertEqual(mounted, {volume["name"] for volume in template["spec"]["volumes"]})
-            self.assertNotIn("secrets", mounted)
-            auth = yaml.safe_load(config["data"][f"{short}.yaml"])["secrets"]["auth"]["kubernetes"]
-            self.assertEqual(auth["role"], name)
-            (mount,) = [mount for mount in container["volumeMounts"] if mount["name"] == "vault-token"]
-            self.assertEqual(auth["token_file"], mount["mountPath"] + "/token")
+        for overlay in VAULTED:
+            (config,) = [one for one in objects(overlay, "ConfigMap") if one["metadata"]["name"] == "infralogs-vault"]
+            for name, template, namespace in pods(overlay):
+                if namespace != "infralogs":
+                    continue
+                short = name.removeprefix("infralogs-")
+                (container,) = template["spec"]["containers"]
+                self.assertIn(f"/etc/infralogs/vault/{short}.yaml", container["args"])
+                mounted = {mount["name"] for mount in container["volumeMounts"]}
+                self.assertEqual(mounted, {volume["name"] for volume in template["spec"]["volumes"]})
+                self.assertNotIn("secrets", mounted)
+                auth = yaml.safe_load(config["data"][f"{short}.yaml"])["secrets"]["auth"]["kubernetes"]
+                self.assertEqual(auth["role"], name)
+                (mount,) = [mount for mount in container["volumeMounts"] if mount["name"] == "vault-token"]
+                self.assertEqual(auth["token_file"], mount["mountPath"] + "/token")
+
+    def test_reporting_dashboards_open_one_arrow_and_have_a_user_for_it(self):
+        self.assertEqual(arrows("production"), arrows("vault"))
+        before, after = arrows("vault"), arrows("report")
+        self.assertEqual({key: to for key, to in after.items() if to != before[key]},
+                         {("dashboard", 3306): before[("collector", 3306)] + before[("dashboard", 3306)]})
+        configs = {overlay: {name: yaml.safe_load(text) for one in objects(overlay, "ConfigMap")
+                             if one["metadata"]["name"] == "infralogs-vault" for name, text in one["data"].items()}
+                   for overlay in VAULTED}
+        report = configs["report"]["dashboard.yaml"].pop("report")
+        self.assertEqual(configs["report"], configs["vault"], "all else is the same")
+        self.assertEqual(report["url"], configs["report"]["collector.yaml"]["store"]["url"], "it writes where collectors do")
+        policy = (common.REPOSITORY / "deploy/vault/policies/il-dashboard.hcl").read_text()
+        self.assertIn(f'path "{report["secret"]}"', policy)
 
 
 if __name__ == "__main__":

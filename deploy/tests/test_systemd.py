@@ -82,7 +82,7 @@ class Install(unittest.TestCase):
         said = common.run(SYSTEMD / "install.sh", "everything", wants=2)
         self.assertIn("what is everything?", said)
         said = common.run(SYSTEMD / "install.sh", "--destdir", "/nonexistent", "--programs", "/nowhere", "agent", wants=None)
-        self.assertIn("cargo build --release", said)
+        self.assertIn("cargo build --release --locked -p infralogs-agent", said)
 
     def test_packages_install_and_their_programs_run_as_configured(self):
         with tempfile.TemporaryDirectory() as folder:

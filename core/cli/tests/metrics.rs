@@ -115,7 +115,10 @@ fn alerts_go_by_names_that_are_there() {
     prepare(here, "sqlite://data/infralogs.db", &agents.targets(|_| "well".into()));
     let (_collector, base) = start(here);
     wait_for("a poll", || (figure(&base, "infralogs_polls_total") >= 1.0).then_some(()));
-    let (_, page) = ask(&format!("{base}/metrics"), &[]);
+    let listen = format!("127.0.0.1:{}", free_port());
+    let mut serving = Program::start(&infralogs(), &["serve", "--listen", &listen], here);
+    serving.wait_for(&listen);
+    let page = [base, format!("http://{listen}")].map(|base| ask(&format!("{base}/metrics"), &[]).1).concat();
     let file = repository().join("deploy/kubernetes/monitoring/alerts.yaml");
     let rules = fs::read_to_string(file).expect("the rules");
     let mut names = 0;
