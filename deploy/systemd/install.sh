@@ -20,7 +20,7 @@ done
 # program UNIT…: one program and its units.
 program() {
   local name=$1; shift
-  [ -x "$programs/$name" ] || { echo "install.sh: no $programs/$name: cargo build --release -p $name" >&2; exit 2; }
+  [ -x "$programs/$name" ] || { echo "install.sh: no $programs/$name: cargo build --release --locked -p $name" >&2; exit 2; }
   install -D -m 0755 "$programs/$name" "$destdir/usr/bin/$name"
   for unit in "$@"; do install -D -m 0644 "$here/$unit" "$destdir/usr/lib/systemd/system/$unit"; done
 }

@@ -6,55 +6,17 @@ use parts::{
     ask::{ask, figure},
     free_port, journal,
     program::{Program, agent, infralogs},
-    repository, sqlite, wait_for,
+    repository, sqlite,
+    volume::Volume,
+    wait_for,
 };
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    os::unix::fs::symlink,
-    path::{Path, PathBuf},
 };
 
 const MACHINE: u128 = 0x7777_0000_1111_2222_3333_4444_5555_6666;
-
-/// The kubelet's atomic writer: files in a folder of their own, names that lead through `..data`, one rename.
-struct Volume {
-    folder: PathBuf,
-    generation: u32,
-}
-
-impl Volume {
-    fn new(folder: PathBuf) -> Self {
-        fs::create_dir(&folder).expect("a folder");
-        Self { folder, generation: 0 }
-    }
-
-    fn push(&mut self, files: &BTreeMap<String, String>) {
-        let at = |name: &str| self.folder.join(name);
-        let old = fs::read_link(at("..data")).ok();
-        self.generation += 1;
-        let own = format!("..2026_11_26_12_00_00.{}", self.generation);
-        fs::create_dir(at(&own)).expect("a folder");
-        for (name, text) in files {
-            fs::write(at(&own).join(name), text).expect("written");
-        }
-        symlink(&own, at("..data_tmp")).expect("a link");
-        fs::rename(at("..data_tmp"), at("..data")).expect("swapped");
-        for name in files.keys().filter(|name| fs::symlink_metadata(at(name)).is_err()) {
-            symlink(Path::new("..data").join(name), at(name)).expect("a link");
-        }
-        for entry in fs::read_dir(&self.folder).expect("the volume").flatten() {
-            let name = entry.file_name().into_string().expect("UTF-8");
-            if !name.starts_with("..") && !files.contains_key(&name) {
-                fs::remove_file(entry.path()).expect("removed");
-            }
-        }
-        if let Some(old) = old {
-            fs::remove_dir_all(at(&old.display().to_string())).expect("removed");
-        }
-    }
-}
 
 /// What deploy/kubernetes puts into the ConfigMap: the shipped scripts, their folders as prefixes.
 fn shipped() -> BTreeMap<String, String> {

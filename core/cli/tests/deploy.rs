@@ -45,6 +45,11 @@ fn one_machine_of_the_examples_works_as_its_readme_says() {
 }
 
 #[test]
+fn documents_lead_somewhere_and_their_secrets_are_those_that_pods_mount() {
+    python("test_documents");
+}
+
+#[test]
 fn the_fleet_of_the_examples_works() {
     python("test_fleet");
 }

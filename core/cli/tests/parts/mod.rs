@@ -8,6 +8,7 @@ pub mod journald;
 pub mod program;
 pub mod proxy;
 pub mod standin;
+pub mod volume;
 
 use std::{
     net::TcpListener,

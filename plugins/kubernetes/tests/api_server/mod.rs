@@ -1,4 +1,5 @@
 //! A small API server over TLS: lists in pages of three, and watches with bookmarks that end and expire when told to.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use serde_json::{Value, json};
 use std::{
@@ -25,6 +26,7 @@ const PAGE: usize = 3;
 
 #[derive(Default)]
 struct State {
+    namespace: String,
     objects: BTreeMap<(String, String), Value>,
     version: u64,
     /// Versions before this are forgotten.
@@ -45,10 +47,20 @@ pub struct Cluster {
 
 impl Cluster {
     pub fn start() -> Self {
+        Self::start_in("logging")
+    }
+
+    /// One that has pods in this namespace.
+    pub fn start_in(namespace: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = certificate(folder.path());
-        std::fs::write(folder.path().join("namespace"), "logging").unwrap();
-        let state = Arc::new(Mutex::new(State { version: 10, token: "first".into(), ..State::default() }));
+        std::fs::write(folder.path().join("namespace"), namespace).unwrap();
+        let state = Arc::new(Mutex::new(State {
+            namespace: namespace.into(),
+            version: 10,
+            token: "first".into(),
+            ..State::default()
+        }));
         let (told, hears) = watch::channel(0);
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -183,7 +195,8 @@ async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
         let query = path.split_once('?').map_or("", |(_, query)| query);
         query.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}="))).map(str::to_owned)
     };
-    assert!(path.starts_with(&format!("/api/v1/namespaces/logging/{kind}?")), "{path}");
+    let namespace = state.lock().unwrap().namespace.clone();
+    assert!(path.starts_with(&format!("/api/v1/namespaces/{namespace}/{kind}?")), "{path}");
     let known = head.to_lowercase().contains(&format!("authorization: bearer {}\r\n", state.lock().unwrap().token));
     if !known {
         return whole(stream, 401, json!({ "kind": "Status", "code": 401 })).await;
