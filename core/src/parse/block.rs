@@ -24,7 +24,7 @@ const GATHERED_MAX: usize = RECORDS * SHORT * 2;
 #[derive(Debug, Default)]
 pub(super) struct Block<'a> {
     pub records: Vec<Record<'a>>,
-    /// Their pieces, those of the first record first.
+    /// Their pieces, those of the first record first, and absent ones for the records to come.
     pieces: Vec<Piece>,
     locations: Locations,
     texts: Vec<u8>,
@@ -45,12 +45,26 @@ impl<'a> Block<'a> {
     /// Reads a text; it is kept if it has the shape.
     #[inline]
     pub fn read(&mut self, extract: &Extract, entry: u32, text: &'a str, clock: Time) -> Result<(), Miss> {
-        let from = self.records.len() * extract.fields.len();
-        self.pieces.truncate(from);
-        self.pieces.resize(from + extract.fields.len(), Piece::default());
-        extract.read_into(text, 0, &mut self.pieces[from..], &mut self.locations, clock)?;
-        self.records.push(Record { entry, text, clock });
+        let fields = extract.fields.len();
+        if self.pieces.is_empty() {
+            self.pieces.resize(RECORDS * fields, Piece::default());
+        }
+        let from = self.records.len() * fields;
+        let pieces = &mut self.pieces[from..from + fields];
+        match extract.read_into(text, 0, pieces, &mut self.locations, clock) {
+            Ok(()) => self.records.push(Record { entry, text, clock }),
+            Err(miss) => {
+                pieces.fill(Piece::default());
+                return Err(miss);
+            }
+        }
         Ok(())
+    }
+
+    /// Forgets all records.
+    pub fn clear(&mut self) {
+        self.records.clear();
+        self.pieces.fill(Piece::default());
     }
 
     /// Whether it is time to fill the columns.

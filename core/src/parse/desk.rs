@@ -135,7 +135,8 @@ impl<'a> Desk<'a> {
         let Some((extract, order)) = parser.program.straight() else { return };
         if self.block.fill(extract, order, &mut self.rows.rows.columns, &mut self.work.slots) {
             self.counts.matched += self.block.records.len() as u64;
-            self.rows.entry.extend(self.block.records.drain(..).map(|record| record.entry));
+            self.rows.entry.extend(self.block.records.iter().map(|record| record.entry));
+            self.block.clear();
             self.make_room(last, left);
             return;
         }
@@ -149,7 +150,7 @@ impl<'a> Desk<'a> {
             let verdict = parser.add_row(text, of, &mut self.work, &mut self.rows, index);
             self.count(index, &entry, verdict, text);
         }
-        self.block.records.clear();
+        self.block.clear();
     }
 
     /// A record of several lines, all selected.

@@ -39,8 +39,8 @@ impl Wanted {
     /// Looks through an entry of the batch once.
     #[inline]
     pub fn find<'a>(&self, entry: &Entry<'a>, numbers: &Numbers, found: &mut Found<'a>) {
-        found.clear();
         found.resize(self.0.len(), None);
+        found.fill(None);
         let mut missing = self.0.len();
         for (name, value) in entry.numbered_fields() {
             if let Some(own) = found.get_mut(usize::from(numbers.0[name]))

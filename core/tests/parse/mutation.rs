@@ -10,6 +10,7 @@ use infralogs_core::{
         Outcome, Plan,
         spec::{Extractor, Lines, ParserSpec},
     },
+    value::Value,
 };
 use std::{
     sync::Arc,
@@ -184,6 +185,30 @@ fn a_batch_gives_what_its_entries_give_alone() {
         }
     }
     assert!(rows > 10_000 && reasons > 10_000, "{rows} rows, {reasons} reasons");
+}
+
+/// What one text had is in no other: pieces are read in turn into the same room.
+#[test]
+fn an_optional_part_is_of_its_own_text() {
+    let plan = Plan::new(vec![Arc::new(compiled(with(vec![pattern("{user}{? [{why}]?} end")])))]);
+    let mut dice = Dice(0x0b7);
+    let texts: Vec<(Option<String>, bool)> =
+        (0..2_000).map(|nth| (dice.below(2).eq(&0).then(|| format!("why {nth}")), dice.below(3) > 0)).collect();
+    let line = |(nth, (why, ends)): (usize, &(Option<String>, bool))| {
+        let why = why.as_ref().map_or(String::new(), |why| format!(" [{why}]"));
+        format!("user{nth}{why}{}", if *ends { " end" } else { " and" })
+    };
+    let lines: Vec<String> = texts.iter().enumerate().map(line).collect();
+    let fields: Vec<[(&str, &[u8]); 1]> = lines.iter().map(|line| [("MESSAGE", line.as_bytes())]).collect();
+    let batch = entries(&fields.iter().map(|fields| &fields[..]).collect::<Vec<_>>());
+    let parsed = plan.run(&batch, NOW);
+    let rows = &parsed.rows[0].rows;
+    let wanted: Vec<&Option<String>> = texts.iter().filter(|(_, ends)| *ends).map(|(why, _)| why).collect();
+    assert_eq!(rows.len(), wanted.len());
+    for (at, why) in wanted.into_iter().enumerate() {
+        let got = rows.column("why").expect("a column").get(at);
+        assert_eq!(got, why.as_deref().map_or(Value::Missing, |why| Value::Text(why.into())), "row {at}");
+    }
 }
 
 /// The same parser as a pattern and as a regular expression. They may differ where ` [` stands inside: a pattern tries

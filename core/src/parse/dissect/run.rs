@@ -20,12 +20,15 @@ pub(crate) struct Dissect {
     wants: Vec<String>,
 }
 
+/// No piece has this number: there are no more than a record has slots.
+const NONE: u16 = u16::MAX;
+
 #[derive(Debug)]
 enum Item {
     Literal(Literal),
-    /// Takes up to what is found by `end`; `take` is the piece it fills.
+    /// Takes up to what is found by `end`; `take` is the piece it fills, [`NONE`] if it has no name.
     Field {
-        take: Option<u16>,
+        take: u16,
         end: End,
         wanted: u16,
     },
@@ -82,11 +85,12 @@ impl Literal {
     }
 }
 
-/// One text being read.
+/// One text being read. Readers give where to go on; `None` where something is missing, which `miss` then tells.
 struct Run<'r> {
     text: &'r str,
     clock: Time,
     pieces: &'r mut [Piece],
+    miss: Miss,
 }
 
 impl Dissect {
@@ -100,8 +104,12 @@ impl Dissect {
 
     /// Fills the pieces of a text that has this shape; `clock` is what times are near to.
     pub fn read(&self, text: &str, clock: Time, pieces: &mut [Piece]) -> Result<(), Miss> {
-        let end = Run { text, clock, pieces }.items(&self.items, 0)?;
-        if end == text.len() { Ok(()) } else { Err(Miss::new(end, 0)) }
+        let mut run = Run { text, clock, pieces, miss: Miss::new(0, 0) };
+        match run.items(&self.items, 0) {
+            Some(end) if end == text.len() => Ok(()),
+            Some(end) => Err(Miss::new(end, 0)),
+            None => Err(run.miss),
+        }
     }
 
     /// What was missing, for a message.
@@ -111,20 +119,21 @@ impl Dissect {
 }
 
 impl Run<'_> {
-    fn items(&mut self, items: &[Item], mut at: usize) -> Result<usize, Miss> {
+    fn items(&mut self, items: &[Item], mut at: usize) -> Option<usize> {
         let text = self.text.as_bytes();
         for item in items {
             match item {
                 Item::Literal(literal) => {
                     if !literal.word.stands_at(text, at) {
-                        return Err(Miss::new(at, literal.wanted));
+                        return self.missing(at, literal.wanted);
                     }
                     at += literal.word.len();
                 }
                 Item::Field { take, end, wanted } => {
-                    let (piece, next) = self.field(end, at).ok_or(Miss::new(at, *wanted))?;
-                    if let Some(take) = take {
-                        self.pieces[usize::from(*take)] = piece;
+                    let Some((piece, next)) = self.field(end, at) else { return self.missing(at, *wanted) };
+                    // A field without a name has no piece.
+                    if let Some(taken) = self.pieces.get_mut(usize::from(*take)) {
+                        *taken = piece;
                     }
                     at = next;
                 }
@@ -137,17 +146,36 @@ impl Run<'_> {
                     at = match arms.iter().find_map(|arm| self.part(arm, at)) {
                         Some(next) => next,
                         None if *optional => at,
-                        None => return Err(Miss::new(at, *wanted)),
+                        None => return self.missing(at, *wanted),
                     };
                 }
             }
         }
-        Ok(at)
+        Some(at)
+    }
+
+    /// Notes what is missing where.
+    #[cold]
+    fn missing(&mut self, at: usize, wanted: u16) -> Option<usize> {
+        self.miss = Miss::new(at, wanted);
+        None
     }
 
     /// One arm of a part; what it took is given back if it does not fit.
+    #[inline]
     fn part(&mut self, arm: &[Item], at: usize) -> Option<usize> {
-        let fits = self.items(arm, at).ok();
+        // Mostly the first word tells, before anything was taken.
+        let (arm, at) = match arm {
+            [Item::Literal(first), rest @ ..] if first.word.stands_at(self.text.as_bytes(), at) => {
+                (rest, at + first.word.len())
+            }
+            [Item::Literal(_), ..] => return None,
+            _ => (arm, at),
+        };
+        if arm.is_empty() {
+            return Some(at);
+        }
+        let fits = self.items(arm, at);
         if fits.is_none() {
             forget(arm, self.pieces);
         }
@@ -155,46 +183,55 @@ impl Run<'_> {
     }
 
     /// A field that begins at `at`, and where to go on.
-    #[inline]
+    #[inline(always)]
     fn field(&self, end: &End, at: usize) -> Option<(Piece, usize)> {
         let text = self.text.as_bytes();
-        match end {
-            End::Text => Some((Piece::raw(at, text.len()), text.len())),
+        let (to, next) = match end {
             End::Before(literal) => {
                 let to = literal.find(text, at)?;
-                Some((Piece::raw(at, to), to + literal.word.len()))
+                (to, to + literal.word.len())
             }
             End::Until(literal) => {
                 let to = literal.find(text, at)?;
-                Some((Piece::raw(at, to), to))
+                (to, to)
             }
+            End::Text => (text.len(), text.len()),
             End::First { of, text: to_end } => {
-                let mut first = to_end.then_some(text.len());
-                for literal in of {
-                    let until = first.map_or(text.len(), |first| first + literal.word.len()).min(text.len());
-                    // What begins behind the first found so far need not be looked for.
-                    let within = if literal.is_last { text } else { &text[..until] };
-                    if let Some(found) = literal.find(within, at) {
-                        first = Some(first.map_or(found, |first| first.min(found)));
-                    }
-                }
-                first.map(|to| (Piece::raw(at, to), to))
+                let to = first(of, text, at, to_end.then_some(text.len()))?;
+                (to, to)
             }
             End::Time(reading) => {
                 let (time, length) = reading.time_start(self.text.get(at..)?, self.clock)?;
                 // Where there is no such day, the text stays, for the reason why.
                 let piece = time.map_or(Piece::raw(at, at + length), Piece::micros);
-                Some((piece, at + length))
+                return Some((piece, at + length));
             }
+        };
+        Some((Piece::raw(at, to), next))
+    }
+}
+
+/// The first place from `at` on where one of these stands, if before `end`; else that.
+fn first(of: &[Literal], text: &[u8], at: usize, end: Option<usize>) -> Option<usize> {
+    let mut first = end;
+    for literal in of {
+        let until = first.map_or(text.len(), |first| first + literal.word.len()).min(text.len());
+        // What begins behind the first found so far need not be looked for.
+        let within = if literal.is_last { text } else { &text[..until] };
+        if let Some(found) = literal.find(within, at) {
+            first = Some(first.map_or(found, |first| first.min(found)));
         }
     }
+    first
 }
 
 fn forget(items: &[Item], pieces: &mut [Piece]) {
     for item in items {
         match item {
-            Item::Field { take: Some(take), .. } | Item::Flag { take, .. } => {
-                pieces[usize::from(*take)] = Piece::default();
+            Item::Field { take, .. } | Item::Flag { take, .. } => {
+                if let Some(taken) = pieces.get_mut(usize::from(*take)) {
+                    *taken = Piece::default();
+                }
             }
             Item::Part { arms, .. } => arms.iter().for_each(|arm| forget(arm, pieces)),
             _ => {}
@@ -243,7 +280,7 @@ impl Compiler<'_> {
                         End::Time(_) => self.want("a time of the field's format".into()),
                         _ => self.want("what follows the field".into()),
                     };
-                    Item::Field { take: name.as_deref().map(|name| (self.take)(name)), end, wanted }
+                    Item::Field { take: name.as_deref().map_or(NONE, |name| (self.take)(name)), end, wanted }
                 }
             };
             items.push(item);
