@@ -28,6 +28,9 @@ fn labels_of_targets_are_columns() {
     let parser =
         "parser(\"placed\").from(label_data_center == \"a\").set(\"region\", label_region).into(\"placed\");\n";
     write("scripts/parsers/placed.rhai", parser);
+    // By its own name as well, without another being given to it.
+    let named = "parser(\"named\").from(identifier == \"sshd\").columns([label_region, pid]).into(\"named\");\n";
+    write("scripts/parsers/named.rhai", named);
     let layout = "dashboard(\"regions\").row([\n    bars(\"By region\", logs.last(5000.days).where(label_region != \"none\").count(label_region)),\n    bars(\"Placed\", placed.last(5000.days).count(region)),\n]);\n";
     write("scripts/dashboards/regions.rhai", layout);
     stdout(run(&["collect", "--once"], here));
@@ -40,6 +43,18 @@ fn labels_of_targets_are_columns() {
         |column: &str| vec![format!("{column},count"), format!("eu,{}", 2 * ENTRIES), format!("us,{ENTRIES}")];
     assert_eq!(ask("logs.last(5000.days).count(label_region)"), by_region("label_region"));
     assert_eq!(ask("placed.last(5000.days).count(region)"), by_region("region"));
+    let sshd = ask("logs.last(5000.days).where(identifier == \"sshd\").count(label_region)");
+    assert!(sshd.len() == 3 && ask("named.last(5000.days).count(label_region)") == sshd, "{sshd:?}");
+    let shown = ask("named.last(5000.days).where(label_region == \"us\").columns([host, label_region]).latest(1)");
+    assert_eq!(shown, ["host,label_region", "vm-2,us"]);
+    let tail = |condition: &str| {
+        let tail = ["tail", "--config", "infralogs.yaml", "--last", "5000d", "-n", "5000", "--where", condition];
+        stdout(run(&tail, here)).lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(tail("label_region == \"eu\"").len() as u64, 2 * ENTRIES);
+    let one = tail("label_region == \"us\" & label_data_center == \"a\"");
+    assert!(one.len() as u64 == ENTRIES && one.iter().all(|line| line.contains(" vm-2 ")), "{one:?}");
+    assert!(tail("label_region == \"asia\"").is_empty() && tail("label_rack == \"7\"").is_empty());
     let one = ask("logs.where(label_region == \"us\").last(5000.days).count(host)");
     assert_eq!(one.len(), 2, "one host there: {one:?}");
     stdout(run(&["render", "regions", "--config", "infralogs.yaml", "--out", "regions.html"], here));

@@ -1,5 +1,5 @@
-//! Agents that lie, each in its own way: what they cost is bounded, what is wrong with them is said and counted, and no
-//! other machine notices.
+//! Agents that lie, stall or are away, each in its own way: what they cost is bounded, what is wrong with them is said
+//! and counted, and no other machine notices.
 
 mod parts;
 
@@ -11,10 +11,11 @@ use parts::{
     standin::{Asked, Machine, Sent, Standins},
     wait_for,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     fs,
+    net::TcpListener,
     path::Path,
     sync::{
         Arc,
@@ -76,6 +77,11 @@ fn liars() -> Vec<(Machine, &'static str)> {
             Machine::with("loris", 500).bent(|_, _| Sent::Endless(b" ".to_vec(), Duration::from_millis(100))),
             "no complete answer within",
         ),
+        // A head, one byte, and nothing more.
+        (
+            Machine::with("halted", 500).bent(|_, _| Sent::Endless(b" ".to_vec(), Duration::from_secs(3_600))),
+            "no complete answer within",
+        ),
         // Every request is one for all it has.
         (
             Machine::with("again", 500).bent(|asked, body| match asked.after {
@@ -124,11 +130,23 @@ fn at_time(body: &[u8], seconds: i64) -> Vec<u8> {
     moved.into_bytes()
 }
 
-fn prepare(here: &Path, agents: &Standins, names: &[String]) {
+/// Two more that are no agents at all, by name, address, and what is said: one takes connections and never says a
+/// word, the other is not there.
+fn mute() -> (TcpListener, [(&'static str, String, &'static str); 2]) {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = silent.local_addr().expect("its address").to_string();
+    let away = format!("127.0.0.1:{}", free_port());
+    (silent, [("silent", address, "no complete answer within"), ("away", away, "can't connect")])
+}
+
+fn prepare(here: &Path, agents: &Standins, names: &[String], mute: &[(&str, String, &str)]) {
     copy_scripts(here);
     let schedule = "schedule(\"fleet\").targets(inventory(\"fleet\")).every(1.seconds).timeout(3.seconds).backoff(500.millis, 2.seconds);\n";
     fs::write(here.join("scripts/schedules/fleet.rhai"), schedule).expect("written");
-    fs::write(here.join("fleet.json"), agents.targets(|at| names[at].clone()).to_string()).expect("written");
+    let mut fleet = agents.targets(|at| names[at].clone());
+    let mute = mute.iter().map(|(name, address, _)| json!({ "name": name, "url": format!("http://{address}") }));
+    fleet.as_array_mut().expect("a list").extend(mute);
+    fs::write(here.join("fleet.json"), fleet.to_string()).expect("written");
     let config = "scripts: scripts\nstore: sqlite://data/infralogs.db\ninventories: { fleet: fleet.json }\n";
     fs::write(here.join("infralogs.yaml"), config).expect("written");
 }
@@ -144,8 +162,8 @@ fn status(here: &Path) -> BTreeMap<String, Value> {
 #[test]
 fn liars_harm_nobody_else() {
     let pretends = Arc::<AtomicBool>::default();
-    let (liars, words): (Vec<Machine>, Vec<&str>) = liars().into_iter().unzip();
-    let named: Vec<String> = liars.iter().map(|machine| machine.name.clone()).collect();
+    let (liars, mut words): (Vec<Machine>, Vec<&str>) = liars().into_iter().unzip();
+    let mut named: Vec<String> = liars.iter().map(|machine| machine.name.clone()).collect();
     let mut machines: Vec<Machine> = HONEST_NAMES.iter().map(|name| Machine::writing(*name, PER_SECOND)).collect();
     machines.extend(liars);
     machines.push(impostor(&pretends));
@@ -155,7 +173,10 @@ fn liars_harm_nobody_else() {
     let agents = Standins::start(machines);
     let folder = tempfile::tempdir().expect("a folder");
     let here = folder.path();
-    prepare(here, &agents, &names);
+    let (_silent, mute) = mute();
+    prepare(here, &agents, &names, &mute);
+    named.extend(mute.iter().map(|(name, ..)| (*name).to_owned()));
+    words.extend(mute.iter().map(|(_, _, words)| *words));
     let listen = format!("127.0.0.1:{}", free_port());
     let base = format!("http://{listen}");
     let collector = Program::start(&infralogs(), &["collect", "--listen", &listen], here);

@@ -91,6 +91,9 @@ fn figures_are_what_happened() {
         assert_eq!(sample(&page, &format!("{name} ")), Some(value), "{name}");
     }
     assert!(sample(&page, "infralogs_rows_total ").is_some_and(|rows| rows >= 2.0 * ENTRIES as f64));
+    let open =
+        ["busy", "idle"].map(|state| sample(&page, &format!("infralogs_store_connections{{state=\"{state}\"}}")));
+    assert!(open.iter().flatten().sum::<f64>() >= 1.0, "its connections, at work or idle: {open:?}");
     let (status, health) = said(&base, "health");
     assert_eq!((status, &health["status"]), (200, &Value::from("degraded")), "{health}");
     assert_eq!(health["failing"][0]["poll"], "liar/logs", "{health}");

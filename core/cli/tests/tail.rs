@@ -6,7 +6,7 @@ use infralogs_core::testing::mariadb::Server;
 use parts::{
     copy_scripts,
     program::{Program, infralogs},
-    standin::{Machine, Standins},
+    standin::{Machine, Sent, Standins},
     wait_for,
 };
 use std::{
@@ -115,4 +115,61 @@ fn late_entries_and_bursts_are_shown_once_from_sqlite() {
 fn late_entries_and_bursts_are_shown_once_from_mariadb() {
     let (folder, database) = (tempfile::tempdir().expect("a folder"), Server::start(&[]));
     follows(folder.path(), &database.url(&database.database()));
+}
+
+/// The same entries at other times: cursors hold number and time in hexadecimal.
+fn at_times(body: &[u8], time_us: impl Fn(u64) -> i64) -> Vec<u8> {
+    let text = String::from_utf8_lossy(body);
+    let mut pieces = text.split(";i=");
+    let mut moved = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (seqnum, rest) = piece.split_once(';').expect("more of the cursor");
+        let seqnum_is = u64::from_str_radix(seqnum, 16).expect("a number");
+        let (before, time) = rest.split_once(";t=").expect("a time");
+        let after = time.find(';').map_or(time, |at| &time[at..]);
+        moved += &format!(";i={seqnum};{before};t={:x}{after}", time_us(seqnum_is));
+    }
+    moved.into_bytes()
+}
+
+/// A clock is set far back and far ahead: what is stored while somebody follows is shown once, whatever its time is.
+#[test]
+fn entries_of_clocks_that_jump_are_shown_once() {
+    const STEP: u64 = 40;
+    const DAY_S: i64 = 86_400;
+    let now_us = parts::now_s() * 1_000_000;
+    // Now, a day ago, in two days, and an hour ago.
+    let jumps = [0, -DAY_S, 2 * DAY_S, -3_600];
+    let time_us = move |seqnum: u64| {
+        let jump = jumps[((seqnum.max(1) - 1) / STEP) as usize % jumps.len()];
+        now_us + jump * 1_000_000 + seqnum as i64 * 1_000
+    };
+    let head = Arc::new(AtomicU64::new(STEP));
+    let at = head.clone();
+    let machine = Machine { head: Arc::new(move || at.load(Ordering::Relaxed)), ..Machine::with("vm-0", 0) };
+    let agents = Standins::start(vec![machine.bent(move |_, body| Sent::Whole(at_times(&body, time_us)))]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    copy_scripts(here);
+    fs::write(here.join("fleet.json"), agents.targets(|_| "vm-0".into()).to_string()).expect("written");
+    let schedule = "schedule(\"fleet\").targets(inventory(\"fleet.json\")).every(300.millis);\n";
+    fs::write(here.join("scripts/schedules/fleet.rhai"), schedule).expect("written");
+    fs::write(here.join("infralogs.yaml"), "scripts: scripts\nstore: sqlite://data/infralogs.db\n").expect("written");
+    let collector = Program::start(&infralogs(), &["collect"], here);
+    let args = ["tail", "--config", "infralogs.yaml", "--json", "--follow"];
+    let stored = || parts::program::run(&args[..4], here);
+    wait_for("the first entries", || {
+        (String::from_utf8_lossy(&stored().stdout).lines().count() as u64 == STEP).then_some(())
+    });
+    let tail = Program::start(&infralogs(), &args, here);
+    wait_for("what is there", || (shown(&tail).len() as u64 == STEP).then_some(()));
+    for (round, jump) in jumps.iter().enumerate().skip(1) {
+        let all = (round as u64 + 1) * STEP;
+        head.store(all, Ordering::Relaxed);
+        wait_for(&format!("entries of a clock {jump} s off"), || (shown(&tail).len() as u64 >= all).then_some(()));
+    }
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let numbers: BTreeSet<u64> = shown(&tail).iter().map(|(_, seqnum)| *seqnum).collect();
+    assert_eq!((shown(&tail).len(), numbers.len()), (STEP as usize * jumps.len(), STEP as usize * jumps.len()));
+    assert!(collector.interrupt(), "it ends well");
 }

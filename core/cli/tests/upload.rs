@@ -8,7 +8,9 @@ use parts::{
     journald::Journald,
     program::{Program, infralogs, run, stdout},
     proxy::{Mood, Proxy},
-    sqlite, wait_for,
+    sqlite,
+    upload::sender,
+    wait_for,
 };
 use std::{
     collections::BTreeMap,
@@ -18,7 +20,6 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-const SENDER: &str = "/lib/systemd/systemd-journal-upload";
 const MACHINE: u128 = 0xfeed_0000_1111_2222_3333_4444_5555_6666;
 /// A collector may have so much resident, whatever is sent. In MB.
 const RESIDENT_MAX: f64 = 250.0;
@@ -38,15 +39,6 @@ fn collect(here: &Path) -> Program {
     let mut collector = Program::start(&infralogs(), &["collect", "--config", "infralogs.yaml"], here);
     collector.wait_for("/upload");
     collector
-}
-
-/// Pushes a folder's journals until all is sent, or it fails; what it was told is stored it remembers.
-fn sender(url: &str, journals: &Path, more: &[String]) -> Command {
-    let mut sender = Command::new(SENDER);
-    sender.arg(format!("--url={url}")).arg(format!("--directory={}", journals.display())).arg("--follow=no");
-    sender.arg(format!("--save-state={}", journals.with_extension("state").display())).args(more);
-    sender.env("SYSTEMD_LOG_LEVEL", "info").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    sender
 }
 
 fn said(output: &Output) -> String {

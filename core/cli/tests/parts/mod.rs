@@ -8,6 +8,7 @@ pub mod journald;
 pub mod program;
 pub mod proxy;
 pub mod standin;
+pub mod upload;
 pub mod volume;
 
 use std::{
@@ -36,13 +37,18 @@ pub fn now_s() -> i64 {
 }
 
 /// Asks until the answer is there; panics with `what` when patience ends.
-pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub fn wait_for<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
+    wait_within(PATIENCE, what, ask)
+}
+
+/// The same with another patience, for what takes longer the more there is of it.
+pub fn wait_within<T>(patience: Duration, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
+        assert!(start.elapsed() < patience, "waited {patience:?} for {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -74,6 +74,39 @@ fn failures_back_off_to_the_cap_and_recover_at_once() {
     assert!(table.next().is_some_and(|next| next <= now.plus(Duration::from_secs(6))));
 }
 
+/// How many of all polls are due in each second from now on.
+fn due_by_second(table: &Timetable, now: Time) -> BTreeMap<i64, u32> {
+    let mut seconds = BTreeMap::new();
+    table.waiting.iter().for_each(|(at, _)| *seconds.entry((at.0 - now.0).div_euclid(1_000_000)).or_default() += 1);
+    seconds
+}
+
+#[test]
+fn those_who_ended_together_do_not_come_back_together() {
+    let wanted = (0..1_200).map(|i| (key(&format!("t{i}")), rhythm(15))).collect();
+    let mut table = Timetable::default();
+    table.want(&wanted, Time(0));
+    let mut now = Time(30_000_000);
+    let mut all_end = |now: Time, how: Ended| {
+        let started = table.start(now, 2_000);
+        assert_eq!(started.len(), 1_200);
+        started.iter().for_each(|key| table.end(key, how, now));
+        due_by_second(&table, now)
+    };
+    // Around the interval, by its jitter: three seconds before and after.
+    let done = all_end(now, Ended::Done);
+    assert_eq!((done.keys().next(), done.keys().last()), (Some(&12), Some(&17)), "{done:?}");
+    assert!(done.values().all(|many| (120..300).contains(many)), "a sixth in each: {done:?}");
+    // Anywhere up to the wait, which doubles to its cap.
+    for cap in [1, 2, 4, 8, 16, 32, 60, 60] {
+        now = now.plus(Duration::from_secs(61));
+        let failed = all_end(now, Ended::Failed);
+        let fair = 1_200 / cap as u32;
+        assert_eq!((failed.keys().next(), failed.keys().last()), (Some(&0), Some(&(cap - 1))), "{failed:?}");
+        assert!(failed.values().all(|many| (fair / 4..=fair * 3).contains(many)), "about {fair} in each: {failed:?}");
+    }
+}
+
 #[test]
 fn a_changed_schedule_holds_within_one_new_interval() {
     let mut table = Timetable::default();

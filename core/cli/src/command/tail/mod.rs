@@ -39,7 +39,7 @@ pub struct Args {
     /// How many of the newest entries are shown first
     #[arg(short = 'n', long, value_name = "ENTRIES", default_value_t = 50)]
     entries: usize,
-    /// How far back these may lie
+    /// How far back these may lie. One that is ten minutes ahead or more, of a clock that is wrong, is not among them
     #[arg(long, value_name = "SPAN", default_value = "1d")]
     last: String,
     /// Go on with what is stored from now on, until Ctrl-C. Entries come in the order machines counted them; one
