@@ -51,7 +51,16 @@ fn each_thing_is_looked_at_and_its_remedy_said() {
         "--tls-key",
         text(&none),
     ]);
-    for words in ["wrong tokens:", "wrong journal:", "wrong rules:", "rules.rhai", "wrong certificate:", "4 things"] {
+    for words in [
+        "wrong tokens:",
+        "wrong journal:",
+        "wrong rules:",
+        "rules.rhai",
+        "wrong certificate:",
+        "4 things",
+        "write a token into it",
+        "may read it",
+    ] {
         assert!(!good && said.contains(words), "{words}: {said}");
     }
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -68,7 +77,9 @@ fn who_may_not_read_the_journal_is_told_the_group_and_serves_no_empty_answer() {
     let journal = parts::file(folder, "system.journal", 50, 1, &[]);
     let (tokens, program) = (folder.join("tokens"), folder.join("infralogs-agent"));
     std::fs::write(&tokens, "correct-horse-battery-staple\n").expect("the tokens");
-    std::fs::copy(env!("CARGO_BIN_EXE_infralogs-agent"), &program).expect("a copy that anyone may run");
+    // By a process of its own: a program that we hold open for writing while another test forks can't be run.
+    let copied = Command::new("cp").args([env!("CARGO_BIN_EXE_infralogs-agent"), text(&program)]).status();
+    assert!(copied.expect("cp is there").success(), "a copy that anyone may run");
     let mode = |path: &Path, mode| std::fs::set_permissions(path, Permissions::from_mode(mode)).expect("its mode");
     mode(folder, 0o755);
     mode(&journal, 0o640);

@@ -46,7 +46,8 @@ systemd-tmpfiles --create /usr/lib/tmpfiles.d/infralogs.conf
 if [ "$what" != server ] && [ ! -e /etc/infralogs/agent.tokens ]; then
   (umask 077; head -c 24 /dev/urandom | base64 >/etc/infralogs/agent.tokens)
   systemd-tmpfiles --create /usr/lib/tmpfiles.d/infralogs.conf   # gives the file to the agent's group
-  echo "a new token is in /etc/infralogs/agent.tokens: the collector needs it"
+  echo "a new token is in /etc/infralogs/agent.tokens: the collector reads a copy, the token_file of this machine in its"
+  echo "targets.yaml (on this machine /etc/infralogs/secrets/agent-token, root:infralogs, 0640)"
 fi
 systemctl daemon-reload
 if [ "$what" != server ]; then systemctl enable --now infralogs-agent; fi

@@ -90,6 +90,10 @@ class Fleet(unittest.TestCase):
         status = self.sql("root", self.ports[1], "SHOW ALL SLAVES STATUS").split("\t")
         self.assertGreaterEqual(status.count("Yes"), 2, "both threads of replication run")
 
+    def test_what_was_not_started_has_no_status(self):
+        said = common.run(FLEET / "run.sh", "status", env=dict(os.environ, STATE=f"{self.folder.name}/none"), wants=2)
+        self.assertIn("run.sh start", said)
+
     def test_a_missing_password_is_named(self):
         with tempfile.TemporaryDirectory() as empty:
             said = common.run(common.REPOSITORY / "deploy/mysql/setup.sh", wants=2, env=dict(

@@ -55,6 +55,10 @@ class SetUp(unittest.TestCase):
                 if secret.is_file():
                     self.assertNotIn(secret.read_text().strip(), notes, f"{secret.name} stood on a command line")
 
+    def test_what_is_missing_is_named(self):
+        said = common.run("sh", VAULT / "setup.sh", wants=2, env={"PATH": os.environ["PATH"], "MYSQL_HOST": "primary:3306", "MYSQL_ADMIN": "il-vault"})
+        self.assertIn("MYSQL_ADMIN_PASSWORD_FILE: a file with the password of that user", said)
+
     def test_scripts_are_plain(self):
         for script in VAULT.glob("*.sh"):
             shell = script.read_text().splitlines()[0].rsplit("/", 1)[-1].split()[-1]

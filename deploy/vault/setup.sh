@@ -12,7 +12,8 @@ set -eu
 cd "$(dirname "$0")"
 vault=${VAULT:-vault}
 database=${MYSQL_DATABASE:-infralogs}
-: "${MYSQL_HOST:?}" "${MYSQL_ADMIN:?}" "${MYSQL_ADMIN_PASSWORD_FILE:?}"
+: "${MYSQL_HOST:?the primary as host:port}" "${MYSQL_ADMIN:?its user who may create users}" \
+  "${MYSQL_ADMIN_PASSWORD_FILE:?a file with the password of that user}"
 
 enable() { # enable secrets|auth TYPE: unless it is there
   "$vault" "$1" list -format=json | grep -q "\"$2/\"" || "$vault" "$1" enable "$2"

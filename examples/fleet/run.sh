@@ -68,6 +68,7 @@ start() {
 
 # What the primary and the replica hold, by machine.
 status() {
+  [ -e "$state" ] || { echo "run.sh: no fleet is in $state: run.sh start" >&2; exit 2; }
   for name in primary replica; do
     echo "$name:"
     mariadb --no-defaults -uroot -S "$state/$name.sock" infralogs -e \

@@ -131,9 +131,10 @@ impl<T> std::fmt::Debug for Reread<T> {
 /// A file's whole content.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     let mut content = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut content))
-        .map_err(|error| Error::invalid("can't read the file").at(path.display().to_string()).because(error))?;
+    File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut content)).map_err(|error| {
+        let unread = Error::invalid("can't read the file").at(path.display().to_string()).because(error);
+        unread.help("check the path, and that this program's user may read it")
+    })?;
     if content.len() as u64 > FILE_BYTES_MAX {
         return Err(
             Error::invalid(format!("the file is larger than {FILE_BYTES_MAX} bytes")).at(path.display().to_string())

@@ -55,7 +55,10 @@ impl Tokens {
             let place = place.clone();
             move |contents: &[Vec<u8>]| parse(&contents[0], &place)
         };
-        let file = Reread::new(vec![path], read)?;
+        let file = Reread::new(vec![path.clone()], read).map_err(|error| match path.exists() {
+            true => error,
+            false => error.help("write a token into it, one line: head -c 24 /dev/urandom | base64"),
+        })?;
         if file.get(Duration::MAX).is_empty() {
             return Err(Error::invalid("the token file holds no token").at(place).help("write one token a line"));
         }
