@@ -239,7 +239,7 @@ impl Word {
     }
 
     /// The first place from `from` on where it stands: mostly where its first byte stands for the first time.
-    #[inline]
+    #[inline(always)]
     pub fn find(&self, text: &[u8], from: usize) -> Option<usize> {
         let Some(first) = self.text.first() else { return (from <= text.len()).then_some(from) };
         let mut at = from;

@@ -24,7 +24,12 @@ impl Peer {
         let compiled = vrl::compiler::compile(program, &vrl::stdlib::all());
         let program = compiled.unwrap_or_else(|wrong| panic!("{program}\n{wrong:?}")).program;
         let zone = TimeZone::parse("UTC").expect("a zone");
-        Self { program, runtime: Runtime::default(), zone, keys: columns.iter().map(|name| KeyString::from(*name)).collect() }
+        Self {
+            program,
+            runtime: Runtime::default(),
+            zone,
+            keys: columns.iter().map(|name| KeyString::from(*name)).collect(),
+        }
     }
 
     /// Events as a source hands them over; not part of what is measured.
