@@ -2,6 +2,7 @@
 Dockerfile and compose file."""
 
 import contextlib
+import hashlib
 import json
 import os
 import pathlib
@@ -72,6 +73,16 @@ class Root(unittest.TestCase):
             self.assertIn("failed to run", common.run(DOCKER / "run.sh", root, "--", "/bin/sh", "-c", "true", wants=127))
             first = {path: path.lstat().st_mtime for path in root.rglob("*")}
             self.assertEqual(set(first.values()), {0.0}, "all files carry one time")
+
+    def test_the_same_program_gives_the_same_bytes(self):
+        sums = set()
+        for _ in range(2):
+            with tempfile.TemporaryDirectory() as folder:
+                root = root_of("infralogs-agent", folder)
+                packed = subprocess.run(["tar", "--sort=name", "-C", root, "-c", "."], check=True, capture_output=True).stdout
+                sums.add(hashlib.sha256(packed).hexdigest())
+                time.sleep(1.1)  # the next one is made in another second
+        self.assertEqual(len(sums), 1)
 
     def test_agent_collector_and_dashboard_run_read_only_without_rights(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -201,6 +212,11 @@ class Files(unittest.TestCase):
             self.assertIn("health", said)
         self.assertNotIn(":latest", text)
         self.assertIn("cargo build --locked", text)
+        # The oldest Rust that is promised builds it, and no path or moment of a build is in what it makes.
+        stated = re.search(r'^rust-version = "(.*)"$', (common.REPOSITORY / "Cargo.toml").read_text(), re.M)[1]
+        self.assertRegex(stages["build"], rf"^rust:{re.escape(stated)}-")
+        for word in ("SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH}", "--remap-path-prefix=/source=", "CARGO_INCREMENTAL=0"):
+            self.assertIn(word, text)
 
     def test_the_bill_of_materials_names_what_is_linked(self):
         names = {}

@@ -29,7 +29,7 @@ const PACKAGES: [(&str, &[&str]); 13] = [
     ("zstd", &["zstd"]),
 ];
 /// Programs that every Debian, or the Rust toolchain, has.
-const ESSENTIAL: [&str; 17] = [
+const ESSENTIAL: [&str; 18] = [
     "bash",
     "chmod",
     "chown",
@@ -45,6 +45,7 @@ const ESSENTIAL: [&str; 17] = [
     "setpriv",
     "sh",
     "stat",
+    "tar",
     "umount",
     "unshare",
 ];
