@@ -61,8 +61,8 @@ pub struct Panel {
     pub bad: Option<f64>,
     /// Colours to draw with, as `#rrggbb`; empty: the theme's.
     pub palette: Vec<String>,
-    /// The title of the panel whose selection filters this one.
-    pub follows: Option<String>,
+    /// The titles of the panels whose selections filter this one.
+    pub follows: Vec<String>,
     /// One small chart for each value of this key.
     pub each: Option<Arc<str>>,
     /// Said when there are no rows.
@@ -86,11 +86,25 @@ impl Panel {
             good: None,
             bad: None,
             palette: Vec::new(),
-            follows: None,
+            follows: Vec::new(),
             each: None,
             empty: None,
             tint: None,
             place: place.into(),
+        }
+    }
+
+    /// The keys across and down a heat map: days lie below each other, hours side by side. With time along it, none
+    /// stands across.
+    pub fn axes(&self) -> [Option<&Key>; 2] {
+        let Some(Shape::Groups { every, by, .. }) = self.query.as_ref().map(|query| &query.shape) else {
+            return [None; 2];
+        };
+        match (self.kind, every, by.as_slice()) {
+            (PanelKind::Heat, Some(_), [down]) => [None, Some(down)],
+            (PanelKind::Heat, None, [a, b]) if *a == Key::Hour || *b == Key::Weekday => [Some(a), Some(b)],
+            (PanelKind::Heat, None, [a, b]) => [Some(b), Some(a)],
+            _ => [None; 2],
         }
     }
 }
@@ -191,11 +205,13 @@ impl PartialEq for Tint {
     }
 }
 
-/// What a panel shows: its rows or the honest reason why there are none.
+/// What a panel shows: its rows, or honestly why there are none.
 #[derive(Debug, Clone)]
 pub enum Answer {
     /// What the query answered; empty is an answer too. Shared, because many tabs are shown one answer.
     Rows(Arc<Rows>),
+    /// It is asked for, and there is no answer yet.
+    ToCome,
     /// The spoken reason: `slow`, `table not there yet`, `database away`.
     Trouble(String),
 }
@@ -233,20 +249,35 @@ impl Dashboard {
     }
 
     fn is_followed(&self, panel: &Panel) -> bool {
-        self.rows.iter().flatten().any(|other| other.follows.as_deref() == Some(panel.title.as_str()))
+        self.rows.iter().flatten().any(|other| other.follows.contains(&panel.title))
+    }
+
+    fn is_chosen_by(&self, panel: &Panel, key: &Key) -> bool {
+        // Levels are drawn as words and stored as numbers.
+        const WORDED: [&str; 2] = ["priority", "level"];
+        match key {
+            Key::Field(column) => {
+                (self.is_followed(panel) || self.picks.contains(column)) && !WORDED.contains(&&**column)
+            }
+            Key::Hour | Key::Weekday => self.is_followed(panel),
+            Key::Binned(_) => false,
+        }
     }
 
     /// The column that a tap on this panel chooses a value of: what its bars or shares are told apart by, if the
     /// dashboard offers it as a pick or another panel follows this one.
     pub fn taps<'a>(&self, panel: &'a Panel) -> Option<&'a Arc<str>> {
-        // Levels are drawn as words and stored as numbers.
-        const WORDED: [&str; 2] = ["priority", "level"];
         if !matches!(panel.kind, PanelKind::Bars | PanelKind::Shares) {
             return None;
         }
         let Shape::Groups { by, .. } = &panel.query.as_ref()?.shape else { return None };
-        let [Key::Field(column)] = by.as_slice() else { return None };
-        let used = self.is_followed(panel) || self.picks.contains(column);
-        (used && !WORDED.contains(&&**column)).then_some(column)
+        let [key @ Key::Field(column)] = by.as_slice() else { return None };
+        self.is_chosen_by(panel, key).then_some(column)
+    }
+
+    /// The keys across and down a heat map of whose values a tap on its cells, or a box over them, chooses some; as for
+    /// [`Self::taps`], and hours and weekdays if another panel follows this one.
+    pub fn cells<'a>(&self, panel: &'a Panel) -> [Option<&'a Key>; 2] {
+        panel.axes().map(|key| key.filter(|key| self.is_chosen_by(panel, key)))
     }
 }

@@ -21,9 +21,10 @@ const base = `/d/${facts.name}`;
 let view = url.read();
 let shown = null; // what the server answered last
 let loading = null; // the request under way
+let drawing = Promise.resolve(); // one document after the other: two at once would not know which is seen
 let zoomNote = null;
 
-const grid = new Grid(main, { acts: (panel) => acts(panel, page), zoomed, chosen: tapped, spanned, opened });
+const grid = new Grid(main, { acts: (panel) => acts(panel, page), zoomed, chosen: tapped, spanned, boxed, opened });
 const page = { grid, rows: (index, kind) => `${base}/panel/${index}.${kind}?${url.question(view)}` };
 const range = rangePicker(change);
 const filters = picks(choices, choose, (column) => spanned(column, null));
@@ -41,7 +42,7 @@ async function load({ fresh = false } = {}) {
     if (request.signal.aborted) return;
     leaveFull(grid);
     shown = whole;
-    await grid.show(whole, view.zoom, view.spans);
+    await (drawing = drawing.catch(() => {}).then(() => (request === loading ? grid.show(whole, view) : null)));
     if (request !== loading) return;
     dress();
     banner(main, whole.problem);
@@ -100,6 +101,19 @@ function spanned(column, span) {
   change({ spans });
 }
 
+/** Cells of a heat map were chosen, or with them a stretch of time; the same ones again: all is shown again. */
+function boxed({ picks, span }) {
+  const chosen = new Map(view.picks), spans = new Map(view.spans);
+  for (const [column, values] of picks) chosen.set(column, values);
+  if (span) spans.set("time", span);
+  const same = (before, after) => String(before ?? "") === String(after);
+  if (picks.every(([column, values]) => same(view.picks.get(column), values)) && (!span || same(view.spans.get("time"), span))) {
+    for (const [column] of picks) chosen.delete(column);
+    if (span) spans.delete("time");
+  }
+  change({ picks: chosen, spans });
+}
+
 /** A row of a table was chosen. */
 function opened(panel, source, at) {
   const where = (micros, host) => `${base}/panel/${panel.index}/entry?${url.question(view, { entry_at: micros, entry_host: host })}`;
@@ -133,7 +147,7 @@ function zoomed(window) {
 /** Everything around the charts that depends on the view. */
 function dress() {
   range.show(view, shown?.frame, shown ? `${shown.page.last_ms / 1000}s` : "6h");
-  const taps = new Set(shown?.page.rows.flat().map((panel) => panel.taps).filter(Boolean));
+  const taps = new Set(shown?.page.rows.flat().flatMap((panel) => [panel.taps, panel.cells?.across, panel.cells?.down]).filter(Boolean));
   filters.show(shown?.page.picks ?? [], view.picks, taps, view.spans, shown?.frame.zone_s ?? 0);
   const chosen = url.chosenTheme(view);
   document.documentElement.dataset.theme = chosen;

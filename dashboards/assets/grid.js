@@ -7,13 +7,13 @@ import { Zoom } from "./zoom.js";
 /**
  * The cards of a dashboard. `acts(panel)` gives a card's buttons, `zoomed` hears of every zoom, `chosen(column, values)`
  * of bars or shares that were tapped on or dragged over, `spanned(column, [from, to])` of a stretch dragged over along
- * an axis, `opened(panel, source, row)` of a row of a table.
+ * an axis, `boxed({ picks: [[column, values]], span })` of cells, `opened(panel, source, row)` of a row of a table.
  */
 export class Grid {
-  constructor(main, { acts, zoomed, chosen, spanned, opened }) {
+  constructor(main, { acts, zoomed, chosen, spanned, boxed, opened }) {
     this.main = main;
     this.acts = acts;
-    this.told = { chosen, spanned, opened };
+    this.told = { chosen, spanned, boxed, opened };
     this.zoom = new Zoom(zoomed);
     this.sheet = null;
     this.document = null;
@@ -22,7 +22,7 @@ export class Grid {
   }
 
   /** Draws a whole document. The old one stays until the new one stands; the zoom is kept. */
-  async show({ page, document: json, frame }, zoom, spans) {
+  async show({ page, document: json, frame }, { zoom, spans, picks }) {
     const sheet = el("div", { class: "sheet" }, page.rows.map((row) => this.row(row)));
     const old = { sheet: this.sheet, document: this.document, views: this.views };
     if (old.sheet) Object.assign(sheet.style, { position: "absolute", visibility: "hidden", left: 0, right: 0, top: 0 });
@@ -38,7 +38,7 @@ export class Grid {
     Object.assign(this, { sheet, views, document: drawn, page });
     this.zoom.adopt(drawn, frame, zoom);
     heard(drawn, page, this.told, () => this.zoom.offset);
-    mark(drawn, page, spans, this.zoom.offset);
+    mark(drawn, page, spans, picks, this.zoom.offset);
     await idle(drawn);
     old.sheet?.remove();
     Object.assign(sheet.style, { position: "", visibility: "", left: "", right: "", top: "" });
@@ -109,13 +109,14 @@ export class Grid {
     this.trouble(page);
   }
 
-  /** Says on each card why it has no answer. */
+  /** Says on each card why it has no answer, or that it is still to come. */
   trouble(page) {
     for (const panel of page.rows.flat()) {
       const badge = this.cardOf(panel.index).querySelector(".badge");
-      badge.classList.toggle("hidden", !panel.trouble);
-      badge.textContent = panel.trouble ? "no answer" : "";
-      badge.title = panel.trouble ?? "";
+      badge.classList.toggle("hidden", !panel.trouble && !panel.asking);
+      badge.classList.toggle("asking", panel.asking);
+      badge.textContent = panel.trouble ? "no answer" : panel.asking ? "asking…" : "";
+      badge.title = panel.trouble ?? (panel.asking ? "The answer takes long; what is drawn is the one before" : "");
     }
   }
 

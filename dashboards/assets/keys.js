@@ -21,7 +21,7 @@ export function help(shortcuts) {
     el("h2", {}, "Keyboard shortcuts"),
     el("dl", { class: "keys" }, shown.flatMap(([key, words]) => [el("dt", {}, el("kbd", {}, key === " " ? "space" : key)), el("dd", {}, words)])),
     el("h2", {}, "With the mouse"),
-    el("dl", { class: "keys" }, [["drag", "zoom into a time"], ["Shift + drag", "select a time or bars: narrows what follows"], ["click a bar", "only its records"], ["Ctrl + wheel", "zoom in and out"], ["click a name", "show or hide a series"]].flatMap(([key, words]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, words)])),
+    el("dl", { class: "keys" }, [["drag", "zoom into a time"], ["Shift + drag", "select a time, bars or cells: narrows what follows"], ["click a bar, share or cell", "only its records"], ["Ctrl + wheel", "zoom in and out"], ["click a name", "show or hide a series"]].flatMap(([key, words]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, words)])),
     close);
   document.body.append(sheet);
   sheet.showModal();

@@ -21,11 +21,22 @@ export function picks(ask, choose, everywhere) {
         row.replaceChildren(...columns.map((column) => drop(column, ask, choose)));
       }
       for (const button of row.children) button.show(chosen.get(button.dataset.column) ?? []);
-      row.append(...extra.map((column) => chip(column, chosen.get(column).join(", "), () => choose(column, []))));
+      row.append(...extra.map((column) => chip(column, spoken(column, chosen.get(column)), () => choose(column, []))));
       const words = (column, [from, to]) => (column === "time" ? between(from / 1000, to / 1000, zone_s) : `${from} – ${to}`);
       row.append(...[...spans].map(([column, span]) => chip(column, words(column, span), () => everywhere(column))));
     },
   };
+}
+
+const WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+/** Chosen values in words; hours and weekdays in one stretch as such. */
+function spoken(column, values) {
+  const words = { hour: (at) => `${at.padStart(2, "0")}:00`, weekday: (at) => WEEKDAYS[at] ?? at }[column] ?? ((value) => value);
+  const places = values.map(Number).sort((a, b) => a - b);
+  const whole = places.length > 2 && places.at(-1) - places[0] === places.length - 1 && ["hour", "weekday"].includes(column);
+  if (whole) return `${words(String(places[0]))} – ${words(String(column === "hour" ? places.at(-1) + 1 : places.at(-1)))}`;
+  return (["hour", "weekday"].includes(column) ? places.map(String) : values).map(words).join(", ");
 }
 
 function chip(column, words, takeBack) {
@@ -83,6 +94,7 @@ function fill(box, close, column, chosen, ask, choose) {
   search.addEventListener("input", narrow);
   search.addEventListener("keydown", (event) => {
     if (event.key !== "Enter") return;
+    event.preventDefault(); // the button gets the focus back: the same key would press it
     const first = list.querySelector(".item:not([hidden])")?.dataset.value ?? search.value.trim();
     if (search.value.trim() && first) { picked.clear(); picked.add(first); }
     done();

@@ -5,9 +5,10 @@
 use crate::{Layouts, layout};
 use infralogs_core::{
     Result,
+    dashboard::Answer,
     plugin::{Document, Renderer},
     time::Time,
-    view::{Answers, Shown, View, tick},
+    view::{Answers, Asking, Shown, View, tick},
 };
 use serde_json::{Value, json};
 use std::{
@@ -15,10 +16,16 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
-use tokio::sync::{Mutex as Turn, watch};
+use tokio::{
+    sync::{Mutex as Turn, watch},
+    task::JoinHandle,
+};
 
 /// How many events are kept for pages that come back.
 const EVENTS_KEPT: usize = 64;
+
+/// How long a page waits for all its answers; those that take longer come by a patch.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The present that a forced refresh is rounded to.
 const FORCED: Duration = Duration::from_secs(1);
@@ -34,6 +41,8 @@ pub struct Drawn {
     pub page: Value,
     frame: Value,
     at: Time,
+    /// The places of panels whose answer is still to come.
+    pub asked: Vec<usize>,
 }
 
 /// How a whole document is written.
@@ -65,6 +74,8 @@ struct Shared {
     problem: Value,
     events: VecDeque<Event>,
     used: Instant,
+    /// Waits for the answers that took long.
+    asking: Option<JoinHandle<()>>,
 }
 
 impl Feed {
@@ -75,7 +86,8 @@ impl Feed {
         answers: Arc<Answers>,
         renderer: Arc<dyn Renderer>,
     ) -> Self {
-        let shared = Shared { drawn: None, problem: Value::Null, events: VecDeque::new(), used: Instant::now() };
+        let shared =
+            Shared { drawn: None, problem: Value::Null, events: VecDeque::new(), used: Instant::now(), asking: None };
         // Numbers never begin at the same place twice: a page from before a restart must not think it is up to date.
         let start = u64::try_from(Time::now().0 / 1_000).unwrap_or_default();
         Self {
@@ -89,8 +101,9 @@ impl Feed {
         }
     }
 
-    /// Draws what is to be seen now, unless that is done already. `force`: do not wait for the next refresh.
-    pub async fn draw(&self, force: bool) -> Result<Arc<Drawn>> {
+    /// Draws what is to be seen now, unless that is done already. `force`: do not wait for the next refresh. Panels whose
+    /// answer takes long do not hold up the others: they are drawn as they were, and once more when it is there.
+    pub async fn draw(self: &Arc<Self>, force: bool) -> Result<Arc<Drawn>> {
         let _turn = self.drawing.lock().await;
         let Layouts { current, rejected } = self.layouts.borrow().clone();
         let problem = layout::problem(rejected.as_deref());
@@ -98,15 +111,64 @@ impl Feed {
         let now = tick(Time::now(), if force { FORCED } else { refresh });
         let before = self.drawn();
         if let Some(drawn) = &before {
-            let fresh = !self.view.is_live() || drawn.at >= now;
-            if fresh && drawn.shown.generation == current.hash {
+            let fresh = drawn.asked.is_empty() && (!self.view.is_live() || drawn.at >= now);
+            if drawn.shown.generation == current.hash && (fresh || self.is_asking()) {
                 self.publish_problem(problem);
                 return Ok(drawn.clone());
             }
         }
-        let shown = self.answers.show(&current, &self.view, now).await?;
-        let renderer = self.renderer.clone();
-        let from = before.clone();
+        self.give_up(); // what is still asked is of a layout that is gone
+        let mut asking = self.answers.ask(&current, &self.view, now)?;
+        let (shown, all) = match asking.within(PATIENCE).await {
+            true => (asking.all().await, None),
+            false => (asking.so_far(), Some(asking)),
+        };
+        let drawn = self.rendered(before.clone(), shown, now).await?;
+        self.publish_problem(problem);
+        let at = drawn.0.clone();
+        self.publish_drawn(before.as_deref(), drawn);
+        if let Some(asking) = all {
+            self.go_on(asking, now);
+        }
+        Ok(at)
+    }
+
+    /// Draws once more when everything is answered.
+    fn go_on(self: &Arc<Self>, asking: Asking, now: Time) {
+        let feed = self.clone();
+        let task = tokio::spawn(async move {
+            let shown = asking.all().await;
+            let _turn = feed.drawing.lock().await;
+            let before = feed.drawn();
+            match feed.rendered(before.clone(), shown, now).await {
+                Ok(drawn) => feed.publish_drawn(before.as_deref(), drawn),
+                Err(error) => feed.fail(&error),
+            }
+        });
+        self.shared().asking = Some(task);
+    }
+
+    /// Whether answers are to come for what is drawn.
+    pub fn is_asking(&self) -> bool {
+        self.shared().asking.as_ref().is_some_and(|task| !task.is_finished())
+    }
+
+    /// Ends what is still asked.
+    pub fn give_up(&self) {
+        if let Some(task) = self.shared().asking.take() {
+            task.abort();
+        }
+    }
+
+    /// The document of what is shown, and the patch that leads there.
+    async fn rendered(
+        &self,
+        before: Option<Arc<Drawn>>,
+        mut shown: Shown,
+        at: Time,
+    ) -> Result<(Arc<Drawn>, Option<Value>)> {
+        let asked = to_come(&mut shown, before.as_deref());
+        let (renderer, from) = (self.renderer.clone(), before);
         let rendered = tokio::task::spawn_blocking(move || -> Result<_> {
             let document = renderer.render(&shown.scene())?;
             let patch = from.as_ref().and_then(|from| renderer.patch(&from.document, &document));
@@ -114,23 +176,31 @@ impl Feed {
         });
         let (shown, document, patch) =
             rendered.await.map_err(|_| infralogs_core::Error::failed("the renderer stopped in the middle"))??;
-        let (page, frame) = (layout::page(&shown, &document), layout::frame(&shown, &self.view));
-        let drawn = Arc::new(Drawn { shown, document, page, frame, at: now });
-        self.publish_problem(problem);
-        self.publish_drawn(before.as_deref(), &drawn, patch);
-        Ok(drawn)
+        let (page, frame) = (layout::page(&shown, &document, &asked), layout::frame(&shown, &self.view));
+        Ok((Arc::new(Drawn { shown, document, page, frame, at, asked }), patch))
     }
 
     /// What was drawn last, which is what open pages show; drawn now if nothing was.
-    pub async fn latest(&self) -> Result<Arc<Drawn>> {
+    pub async fn latest(self: &Arc<Self>) -> Result<Arc<Drawn>> {
         match self.drawn() {
             Some(drawn) => Ok(drawn),
             None => self.draw(false).await,
         }
     }
 
+    /// What is to be seen now, with the answer of this panel, however long it takes.
+    pub async fn answered(self: &Arc<Self>, place: usize) -> Result<Arc<Drawn>> {
+        let mut news = self.subscribe();
+        let mut drawn = self.draw(false).await?;
+        while drawn.asked.contains(&place) {
+            news.changed().await.map_err(|_| infralogs_core::Error::unavailable("nobody draws any more"))?;
+            drawn = self.latest().await?;
+        }
+        Ok(drawn)
+    }
+
     /// What is to be seen now, and its number: no event up to it is missing, none after it is in it.
-    pub async fn snapshot(&self, force: bool) -> Result<(u64, Arc<Drawn>)> {
+    pub async fn snapshot(self: &Arc<Self>, force: bool) -> Result<(u64, Arc<Drawn>)> {
         let drawn = self.draw(force).await?;
         let _turn = self.drawing.lock().await;
         let revision = *self.revision.borrow();
@@ -212,7 +282,7 @@ impl Feed {
         }
     }
 
-    fn publish_drawn(&self, before: Option<&Drawn>, drawn: &Arc<Drawn>, patch: Option<Value>) {
+    fn publish_drawn(&self, before: Option<&Drawn>, (drawn, patch): (Arc<Drawn>, Option<Value>)) {
         self.shared().drawn = Some(drawn.clone());
         let Some(before) = before else { return };
         let Some(patch) = patch else { return self.push(&json!({ "reload": true })) };
@@ -238,6 +308,25 @@ impl Feed {
     fn shared(&self) -> std::sync::MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The places of panels whose answer is to come. They get what the same question was answered before.
+fn to_come(shown: &mut Shown, before: Option<&Drawn>) -> Vec<usize> {
+    let known = before.map(|before| before.shown.dashboard.rows.iter().flatten().zip(&before.shown.answers));
+    let known: Vec<_> = known.into_iter().flatten().collect();
+    let panels = shown.dashboard.rows.iter().flatten();
+    let mut asked = Vec::new();
+    for (place, (panel, answer)) in panels.zip(&mut shown.answers).enumerate() {
+        if !matches!(answer, Answer::ToCome) {
+            continue;
+        }
+        asked.push(place);
+        let same = known.iter().find(|(other, _)| other.query == panel.query && other.kind == panel.kind);
+        if let Some((_, Answer::Rows(rows))) = same {
+            *answer = Answer::Rows(rows.clone());
+        }
+    }
+    asked
 }
 
 /// The moment of the next refresh, from now.

@@ -64,6 +64,7 @@ impl Hub {
             let refresh = layouts.borrow().current.dashboard(name).map_or(LINGER, |dashboard| dashboard.refresh);
             tokio::select! {
                 () = tokio::time::sleep(until_next(refresh).min(LINGER)) => {}
+                () = feed.deserted(), if feed.is_asking() => {} // what is asked for nobody ends at once
                 changed = layouts.changed() => if changed.is_err() { tokio::time::sleep(LINGER).await },
             }
             if feed.listeners() > 0 {
@@ -72,8 +73,11 @@ impl Hub {
                     drawn = feed.draw(false) => if let Err(error) = drawn { feed.fail(&error) },
                     () = feed.deserted() => {} // dropped, it ends its queries in the store too
                 }
-            } else if self.forget(&feed) {
-                return;
+            } else {
+                feed.give_up();
+                if self.forget(&feed) {
+                    return;
+                }
             }
         }
     }

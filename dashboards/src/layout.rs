@@ -1,8 +1,9 @@
 //! What the page around the charts needs to know of a dashboard, as JSON.
 
 use infralogs_core::{
-    dashboard::{Answer, Dashboard, Panel},
+    dashboard::{Answer, Dashboard, Panel, PanelKind},
     plugin::Document,
+    query::{Key, Shape},
     script::{Problem, Rejected},
     view::{Shown, View},
 };
@@ -15,17 +16,20 @@ const PROBLEMS_MAX: usize = 5;
 /// How far behind a copy of the store may be without a word.
 const STALE_FROM: Duration = Duration::from_secs(10);
 
-/// Title, rows and panels, each panel with the id of its root.
-pub fn page(shown: &Shown, document: &Document) -> Value {
+/// Title, rows and panels, each panel with the id of its root. `asked`: the places of panels whose answer is still to
+/// come; they show the one before, if there is one.
+pub fn page(shown: &Shown, document: &Document, asked: &[usize]) -> Value {
     let dashboard: &Dashboard = &shown.dashboard;
-    let mut roots = document.roots.iter();
-    let mut answers = shown.answers.iter();
-    let mut index = 0..;
-    let rows: Vec<Vec<Value>> = dashboard
-        .rows
-        .iter()
-        .map(|row| row.iter().map(|it| panel(dashboard, it, index.next(), roots.next(), answers.next())).collect())
-        .collect();
+    let mut panels = document.roots.iter().zip(&shown.answers).enumerate();
+    let mut drawn = |panel| {
+        let (place, (root, answer)) = panels.next()?;
+        let mut said = self::panel(dashboard, panel, answer);
+        said["index"] = place.into();
+        said["root"] = root.as_str().into();
+        said["asking"] = asked.contains(&place).into();
+        Some(said)
+    };
+    let rows: Vec<Vec<Value>> = dashboard.rows.iter().map(|row| row.iter().filter_map(&mut drawn).collect()).collect();
     json!({
         "name": *dashboard.name,
         "title": dashboard.title,
@@ -36,30 +40,36 @@ pub fn page(shown: &Shown, document: &Document) -> Value {
     })
 }
 
-fn panel(
-    dashboard: &Dashboard,
-    panel: &Panel,
-    index: Option<usize>,
-    root: Option<&String>,
-    answer: Option<&Answer>,
-) -> Value {
-    let trouble = match answer {
-        Some(Answer::Trouble(words)) => Some(words),
-        _ => None,
+fn panel(dashboard: &Dashboard, panel: &Panel, answer: &Answer) -> Value {
+    let (rows, trouble) = match answer {
+        Answer::Rows(rows) => (rows.len(), None),
+        Answer::Trouble(words) => (0, Some(words)),
+        Answer::ToCome => (0, None),
     };
     json!({
-        "index": index,
-        "root": root,
         "title": panel.title,
         "kind": panel.kind.name(),
         "wide": panel.wide,
         "trouble": trouble,
-        "rows": match answer { Some(Answer::Rows(rows)) => rows.len(), _ => 0 },
+        "rows": rows,
         "follows": panel.follows,
         "behind": dashboard.behind(panel),
         "spans": dashboard.spans(panel),
         "taps": dashboard.taps(panel).map(|column| &**column),
+        "cells": cells(dashboard, panel),
     })
+}
+
+/// By what a box over a heat map's cells chooses, across and down; `null` if by nothing.
+fn cells(dashboard: &Dashboard, panel: &Panel) -> Value {
+    let [across, down] = dashboard.cells(panel).map(|key| key.map(Key::name));
+    let every = panel.query.as_ref().and_then(|query| match &query.shape {
+        Shape::Groups { every, .. } => *every,
+        _ => None,
+    });
+    let used =
+        across.is_some() || down.is_some() || (panel.kind == PanelKind::Heat && dashboard.spans(panel).is_some());
+    if used { json!({ "across": across, "down": down, "every_ms": every.map(ms) }) } else { Value::Null }
 }
 
 /// The window and zone that are shown, in milliseconds since 1970 (UTC).

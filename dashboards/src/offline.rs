@@ -19,7 +19,7 @@ pub fn self_contained(document: &Document, shown: &Shown, view: &View) -> Result
     let sums: Vec<String> = scripts.iter().chain([&last]).map(|script| format!("'sha256-{}'", sum(script))).collect();
     let whole = json!({
         "document": document.json,
-        "page": layout::page(shown, document),
+        "page": layout::page(shown, document, &[]),
         "frame": layout::frame(shown, view),
     });
     // In a data block `<` can only end it, so none stays.

@@ -21,12 +21,13 @@ pub async fn panel(request: Request<State>) -> tide::Result {
     }
     let view = routes::view(&request, request.param("name")?)?;
     let feed = request.state().hub.feed(&view)?;
-    let drawn = feed.draw(false).await?;
+    let drawn = feed.answered(index).await?;
     let shown = &drawn.shown;
     let panel = shown.dashboard.rows.iter().flatten().nth(index).ok_or_else(wrong)?;
     let rows = match &shown.answers[index] {
         Answer::Rows(rows) => rows,
         Answer::Trouble(words) => return Err(infralogs_core::Error::unavailable(words.clone()).into()),
+        Answer::ToCome => return Err(infralogs_core::Error::unavailable("the answer is still to come").into()),
     };
     match kind {
         "json" => Ok(reply::json(&request, &as_json(&panel.title, rows))),

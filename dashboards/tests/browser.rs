@@ -53,6 +53,24 @@ async fn a_person_selects_saves_and_goes_by_keys() -> Result<()> {
     scenes("panel.mjs", &scripts, layouts, folder.path()).await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_chooses_on_charts() -> Result<()> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut dashboards = layout::dashboards();
+    dashboards.push(Arc::new(layout::choices()));
+    let (scripts, layouts) = watch::channel(generation("one", dashboards));
+    scenes("choose.mjs", &scripts, layouts, folder.path()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_looks_at_times_in_zones_and_themes() -> Result<()> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut dashboards = layout::dashboards();
+    dashboards.push(Arc::new(layout::states()));
+    let (scripts, layouts) = watch::channel(generation("one", dashboards));
+    scenes("view.mjs", &scripts, layouts, folder.path()).await
+}
+
 fn renderer() -> Result<Arc<dyn Renderer>> {
     let Build::Renderer(build) = infralogs_bokeh::PLUGIN.build else { panic!("the plugin `bokeh` is a renderer") };
     build(&Settings::default())
@@ -119,6 +137,10 @@ fn act(scripts: &watch::Sender<Layouts>, what: &str) {
             let mut renamed = Dashboard { title: "Renamed".into(), ..layout::fleet() };
             renamed.rows[1][0].title = "Renamed panel".into();
             scripts.send_replace(generation("two", vec![Arc::new(renamed)]));
+        }
+        "retitle" => {
+            let title = "Renamed".into();
+            drop(scripts.send_replace(generation("two", vec![Arc::new(Dashboard { title, ..layout::fleet() })])));
         }
         "rebuild" => {
             let rows = vec![vec![layout::fleet().rows[1][0].clone()]];

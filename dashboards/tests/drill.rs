@@ -36,7 +36,7 @@ impl Way for Noting {
 async fn only_what_follows_is_narrowed() {
     let bars = layout::groups("logs", None, &[Key::Field("unit".into())], Aggregate::Count);
     let bars = layout::panel("Units", PanelKind::Bars, bars);
-    let follower = Panel { follows: Some("Units".into()), ..layout::latest("Theirs") };
+    let follower = Panel { follows: vec!["Units".into()], ..layout::latest("Theirs") };
     let other = layout::panel("Hosts", PanelKind::Bars, layout::groups("logs", None, &[], Aggregate::Count));
     let rows = vec![vec![bars, other], vec![follower]];
     let dashboard = Arc::new(Dashboard { picks: Vec::new(), rows, marks: Vec::new(), ..layout::fleet() });
@@ -60,7 +60,7 @@ async fn a_stretch_narrows_what_follows_its_chart() {
     let over_time = layout::groups("logs", minute, &[], Aggregate::Count);
     let lags = layout::groups("agents", None, &[Key::Binned("lag_ms".into())], Aggregate::Count);
     let follower = |title: &str, of: &str, table: &str| {
-        let mut panel = Panel { follows: Some(of.into()), ..layout::latest(title) };
+        let mut panel = Panel { follows: vec![of.into()], ..layout::latest(title) };
         panel.query.as_mut().expect("a query").table = table.into();
         panel
     };

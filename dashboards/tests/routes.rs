@@ -4,22 +4,19 @@
 mod asked;
 #[path = "common/layout.rs"]
 mod layout;
+#[path = "common/listen.rs"]
+mod listen;
 
 use asked::{app, get};
-use futures_lite::{AsyncBufReadExt, StreamExt};
 use infralogs_core::{
     dashboard::Dashboard,
     script::{Problem, Rejected},
 };
 use infralogs_dashboards::Layouts;
 use layout::generation;
+use listen::listen;
 use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
-use tide::http::Response;
-use tokio::time::timeout;
-
-/// Long enough for a slow machine under load.
-const PATIENCE: Duration = Duration::from_secs(60);
+use std::sync::Arc;
 
 #[tokio::test]
 async fn a_row_opens_its_entry_and_nothing_else_does() {
@@ -129,38 +126,5 @@ fn problem() -> Problem {
         what: "unknown table `lgos`".into(),
         help: Some("did you mean `logs`?".into()),
         source: "  lgos.count()".into(),
-    }
-}
-
-/// The events of one page.
-struct Events {
-    lines: futures_lite::io::Lines<futures_lite::io::BufReader<Response>>,
-    id: String,
-}
-
-async fn listen(app: &tide::Server<()>, path: &str, headers: &[(&str, &str)]) -> Events {
-    let answer = get(app, path, headers).await;
-    assert_eq!(answer.content_type().expect("a type").essence(), "text/event-stream");
-    Events { lines: futures_lite::io::BufReader::new(answer).lines(), id: String::new() }
-}
-
-impl Events {
-    /// The next event that has this key.
-    async fn next_with(&mut self, key: &str) -> Value {
-        let search = async {
-            while let Some(line) = self.lines.next().await {
-                let line = line.expect("the stream goes on");
-                if let Some(id) = line.strip_prefix("id: ") {
-                    self.id = id.to_owned();
-                }
-                let Some(data) = line.strip_prefix("data: ") else { continue };
-                let event: Value = serde_json::from_str(data).expect("JSON");
-                if event.get(key).is_some() {
-                    return event;
-                }
-            }
-            panic!("the stream ended without `{key}`");
-        };
-        timeout(PATIENCE, search).await.expect("an event within the patience")
     }
 }

@@ -1,9 +1,13 @@
 //! Asks the store on blocking threads with a time limit, and keeps answers so that many tabs cost one query.
 
-use super::{Shown, View, ask, label, merge};
+use super::{
+    Shown, View, ask,
+    asking::{Asked, Asking, Place},
+    merge,
+};
 use crate::{
     cancel::Cancel,
-    dashboard::{Answer, Dashboard, Mark, Panel},
+    dashboard::{Answer, Dashboard, Panel},
     definitions::Definitions,
     error::{Error, Kind, Result},
     expr::{Compare, Expr, Literal},
@@ -12,7 +16,6 @@ use crate::{
     table::{Rows, TableDef},
     tables,
     time::{Time, Window},
-    value::Value,
 };
 use std::{
     collections::{BTreeSet, HashMap},
@@ -38,9 +41,6 @@ const KEPT_MAX: usize = 256;
 
 /// How long an answer is kept that no later bucket replaces.
 const KEPT_FOR: Duration = Duration::from_secs(20);
-
-/// The most marks drawn from one query.
-const MARKS_MAX: usize = 200;
 
 /// How long an answer about the store's lag is taken for the present one.
 const LAG_EVERY: Duration = Duration::from_secs(2);
@@ -88,6 +88,11 @@ impl Answers {
 
     /// What the view shows at `now`, which is a [`super::tick`] where tabs are to share. A panel's failure is its own answer; only an unknown dashboard is an error.
     pub async fn show(self: &Arc<Self>, definitions: &Definitions, view: &View, now: Time) -> Result<Shown> {
+        Ok(self.ask(definitions, view, now)?.all().await)
+    }
+
+    /// The same, begun: the caller says how long to wait for it.
+    pub fn ask(self: &Arc<Self>, definitions: &Definitions, view: &View, now: Time) -> Result<Asking> {
         let layout = definitions.dashboard(&view.dashboard).ok_or_else(|| unknown(definitions, &view.dashboard))?;
         let window = view.window(layout, now);
         let zone_s = view.zone.offset_s(window.to);
@@ -99,39 +104,32 @@ impl Answers {
         let asked = panels().filter_map(|panel| panel.query.as_ref()).chain(sparks.iter().flatten());
         let all: Vec<_> = asked.map(|query| (query.clone(), frame(query))).collect();
         let start = |query: &Query| self.start(definitions, query, frame(query), &all);
-        let answers: Vec<_> = panels().map(|panel: &Panel| panel.query.as_ref().map(&start)).collect();
-        let sparks: Vec<_> = sparks.iter().map(|spark| spark.as_ref().map(&start)).collect();
-        let marks: Vec<_> = dashboard.marks.iter().map(|mark| (mark, start(&mark.query))).collect();
-
-        let mut shown = Shown {
-            dashboard: dashboard.clone(),
+        let mut questions = Vec::new();
+        for (at, panel) in panels().enumerate() {
+            questions.extend(panel.query.as_ref().map(|query| (Place::Panel(at), start(query))));
+        }
+        for (at, spark) in sparks.iter().enumerate() {
+            questions.extend(spark.as_ref().map(|query| (Place::Spark(at), start(query))));
+        }
+        questions.extend(dashboard.marks.iter().map(|mark| (Place::Mark(mark.clone()), start(&mark.query))));
+        let answers = self.clone();
+        let lag = tokio::spawn(async move { answers.lag().await });
+        let to_come = |panel: &Panel| match panel.query {
+            Some(_) => Answer::ToCome,
+            None => Answer::Rows(Arc::default()),
+        };
+        let shown = Shown {
             generation: definitions.hash.clone(),
-            answers: Vec::with_capacity(answers.len()),
-            sparks: Vec::with_capacity(sparks.len()),
-            lag: self.lag().await,
+            answers: panels().map(to_come).collect(),
+            sparks: vec![None; sparks.len()],
+            lag: Duration::ZERO,
             marks: Vec::new(),
             window,
             zone_s,
             theme: view.theme,
+            dashboard: dashboard.clone(),
         };
-        for answer in answers {
-            shown.answers.push(match answer {
-                Some(answer) => finished(answer).await,
-                None => Answer::Rows(Arc::default()),
-            });
-        }
-        for spark in sparks {
-            shown.sparks.push(match spark {
-                Some(spark) => rows(finished(spark).await),
-                None => None,
-            });
-        }
-        for (mark, answer) in marks {
-            if let Some(rows) = rows(finished(answer).await) {
-                shown.marks.extend(moments(mark, &rows, window));
-            }
-        }
-        Ok(shown)
+        Ok(Asking::new(shown, questions, lag))
     }
 
     /// How far behind the store's copy is, asked at most every few seconds. Unknown is not said to be stale.
@@ -281,42 +279,10 @@ impl Answers {
     }
 }
 
-/// An answer to come. Dropped, it is not waited for any more; if somebody else waits for the same one, they ask anew.
-struct Asked(tokio::task::JoinHandle<Answer>);
-
-impl Drop for Asked {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 impl Key {
     fn copy(&self) -> Self {
         Self { query: self.query.clone(), frame: self.frame }
     }
-}
-
-async fn finished(mut answer: Asked) -> Answer {
-    (&mut answer.0).await.unwrap_or_else(|_| Answer::Trouble("the query stopped in the middle".into()))
-}
-
-fn rows(answer: Answer) -> Option<Arc<Rows>> {
-    match answer {
-        Answer::Rows(rows) => Some(rows),
-        Answer::Trouble(_) => None,
-    }
-}
-
-/// Moments inside the window, labelled.
-fn moments(mark: &Mark, rows: &Rows, window: Window) -> Vec<(Time, String)> {
-    let Some(times) = rows.column("time") else { return Vec::new() };
-    let all = (0..rows.len()).filter_map(|row| match times.get(row) {
-        Value::Int(time) if (window.from.0..window.to.0).contains(&time) => {
-            Some((Time(time), label::fill(&mark.label, rows, row)))
-        }
-        _ => None,
-    });
-    all.take(MARKS_MAX).collect()
 }
 
 /// The tables that the panels ask and that have the column, each once.

@@ -4,7 +4,7 @@ use super::{Span, View};
 use crate::{
     dashboard::{Dashboard, Panel, PanelKind},
     definitions::Definitions,
-    expr::{Compare, Expr, Literal},
+    expr::{Arithmetic, Compare, Expr, Literal},
     fields,
     query::{Frame, Key, Query, Shape},
     table::{Storage, TableDef},
@@ -35,19 +35,31 @@ const STEPS_S: [u64; 17] = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 
 pub fn effective(dashboard: &Dashboard, view: &View, definitions: &Definitions, window: Window) -> Dashboard {
     let mut dashboard = dashboard.clone();
     let (picks, tapped, spanned) = (dashboard.picks.clone(), tapped(&dashboard), spanned(&dashboard));
-    let marks = dashboard.marks.iter_mut().map(|mark| (&mut mark.query, None));
+    let zone_s = view.zone.offset_s(window.to);
+    let marks = dashboard.marks.iter_mut().map(|mark| (&mut mark.query, [].as_slice()));
     let panels = dashboard.rows.iter_mut().flatten();
-    let panels = panels.filter_map(|panel| Some((panel.query.as_mut()?, panel.follows.as_deref())));
+    let panels = panels.filter_map(|panel| Some((panel.query.as_mut()?, panel.follows.as_slice())));
     for (query, follows) in panels.chain(marks) {
         let Some(table) = definitions.table(&query.table) else { continue };
-        let more = follows.and_then(|title| tapped.get(title)).filter(|column| !picks.contains(column));
-        for column in picks.iter().chain(more) {
-            let Some(values) = view.picks.get(column) else { continue };
-            narrow(query, chosen(table, column, values));
+        let offered: Vec<Key> = picks.iter().cloned().map(Key::Field).collect();
+        // Two panels that are followed may choose by the same.
+        let mut keys: Vec<&Key> =
+            offered.iter().chain(follows.iter().filter_map(|it| tapped.get(it)).flatten()).collect();
+        let mut columns: Vec<&Arc<str>> = follows.iter().filter_map(|it| spanned.get(it)).collect();
+        once(&mut keys);
+        once(&mut columns);
+        for key in keys {
+            let Some(values) = view.picks.get(key.name()) else { continue };
+            narrow(
+                query,
+                match key {
+                    Key::Field(column) => chosen(table, column, values),
+                    key => at_hours(key, values, zone_s),
+                },
+            );
         }
-        if let Some(column) = follows.and_then(|title| spanned.get(title))
-            && let Some(span) = view.spans.get(&**column)
-        {
+        for column in columns {
+            let Some(span) = view.spans.get(&**column) else { continue };
             narrow(query, within(table, column, *span));
         }
         let span = query.last.unwrap_or_else(|| length(window));
@@ -59,9 +71,39 @@ pub fn effective(dashboard: &Dashboard, view: &View, definitions: &Definitions, 
 }
 
 /// What a tap on a panel chooses by, by its title: panels that follow it are narrowed too.
-fn tapped(dashboard: &Dashboard) -> HashMap<String, Arc<str>> {
-    let panels = dashboard.rows.iter().flatten();
-    panels.filter_map(|panel| Some((panel.title.clone(), dashboard.taps(panel)?.clone()))).collect()
+fn tapped(dashboard: &Dashboard) -> HashMap<String, Vec<Key>> {
+    let by = |panel: &Panel| {
+        let cells = dashboard.cells(panel).into_iter().flatten().cloned();
+        dashboard.taps(panel).cloned().map(Key::Field).into_iter().chain(cells).collect()
+    };
+    dashboard.rows.iter().flatten().map(|panel| (panel.title.clone(), by(panel))).collect()
+}
+
+/// Leaves out what came before.
+fn once<T: PartialEq>(list: &mut Vec<T>) {
+    let mut at = 0;
+    while at < list.len() {
+        if list[..at].contains(&list[at]) { drop(list.remove(at)) } else { at += 1 }
+    }
+}
+
+/// The hour of the day, or the day of the week, is one of the chosen numbers; as [`Key::Hour`] and [`Key::Weekday`]
+/// count them, of moments since 1970.
+fn at_hours(key: &Key, values: &BTreeSet<String>, zone_s: i32) -> Option<Expr> {
+    const HOUR_US: i64 = 3_600_000_000;
+    let with = |how, left, right| Expr::Arithmetic(how, Box::new(left), Box::new(Expr::int(right)));
+    let local = with(Arithmetic::Add, Expr::field("time"), i64::from(zone_s) * 1_000_000);
+    let number = match key {
+        Key::Hour => with(Arithmetic::Div, with(Arithmetic::Rem, local, 24 * HOUR_US), HOUR_US),
+        // 1970-01-01 was a Thursday, day 3 counted from Monday.
+        Key::Weekday => {
+            let days = with(Arithmetic::Div, local, 24 * HOUR_US);
+            with(Arithmetic::Rem, with(Arithmetic::Add, days, 3), 7)
+        }
+        Key::Field(_) | Key::Binned(_) => return None,
+    };
+    let chosen = values.iter().filter_map(|value| value.parse().ok()).map(Literal::Int).collect();
+    Some(Expr::In(Box::new(number), chosen))
 }
 
 /// Along which column a stretch is selected on a panel, by its title: panels that follow it show what is within.
@@ -143,7 +185,12 @@ fn literal(storage: Storage, value: &str) -> Literal {
         Storage::Text => None,
         Storage::Int => value.parse().ok().map(Literal::Int),
         Storage::Float => value.parse().ok().map(Literal::Float),
-        Storage::Bool => value.parse().ok().map(Literal::Bool),
+        // As charts write them, too.
+        Storage::Bool => match value {
+            "yes" => Some(Literal::Bool(true)),
+            "no" => Some(Literal::Bool(false)),
+            _ => value.parse().ok().map(Literal::Bool),
+        },
     };
     typed.unwrap_or_else(|| Literal::Text(Arc::from(value)))
 }

@@ -5,12 +5,14 @@
 
 mod answers;
 mod ask;
+mod asking;
 mod label;
 mod merge;
 mod zone;
 
 pub use answers::{Answers, QUERY_TIMEOUT_MS};
 pub use ask::effective;
+pub use asking::Asking;
 pub use zone::Zone;
 
 use crate::{

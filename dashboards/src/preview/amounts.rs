@@ -1,6 +1,9 @@
 //! How large made-up counts and measures are, so that a total is about the sum of its parts.
 
-use super::fleet::{HOSTS, noise, usual, words};
+use super::{
+    fleet::{self, HOSTS, noise, usual, words},
+    sieve::Sieve,
+};
 use infralogs_core::{
     query::{Aggregate, Key, Measure, Query},
     table::{ColumnType, TableDef},
@@ -11,9 +14,6 @@ use std::time::Duration;
 
 /// Beyond this a longer window brings no more records, in minutes.
 const MINUTES_MAX: f64 = 7.0 * 1_440.0;
-/// Which part of its records a condition leaves.
-const FILTERED: f64 = 0.06;
-
 /// How the groups of one query are filled.
 pub struct Amounts<'a> {
     query: &'a Query,
@@ -23,31 +23,51 @@ pub struct Amounts<'a> {
     records: f64,
     /// What each group's share is measured by.
     weights: f64,
+    sieve: Sieve<'a>,
+}
+
+/// One group of records: what tells it apart, and how much of all records it has.
+pub struct Group<'a> {
+    /// The beginning of its bucket, in microseconds.
+    pub bucket: Option<i64>,
+    /// Which one it is among the groups.
+    pub place: usize,
+    /// Its values by their columns.
+    pub known: &'a [(&'a str, Value<'static>)],
+    /// Its share, of the sum of all.
+    pub weight: f64,
 }
 
 impl<'a> Amounts<'a> {
     /// For groups told apart by these combinations of keys.
     pub fn new(query: &'a Query, table: &'a TableDef, window: Window, every: Option<Duration>, weights: f64) -> Self {
         let minutes = every.map_or((window.to.0 - window.from.0) as f64 / 60e6, |every| every.as_secs_f64() / 60.0);
-        let filtered = query.filter.is_some();
-        let records = match (&*table.name, filtered) {
-            // A row for each of a few, which a condition finds one of or none.
-            ("agents", true) => 1.0,
-            ("processes" | "agent_scripts", true) => 0.0,
-            ("retention", _) => 4.0,
-            ("agents" | "agent_scripts" | "processes" | "storage", false) => HOSTS.len() as f64,
-            (name, filtered) => per_minute(name) * minutes.min(MINUTES_MAX) * if filtered { FILTERED } else { 1.0 },
+        let records = match &*table.name {
+            "agents" | "agent_scripts" | "processes" | "storage" => HOSTS.len() as f64,
+            "retention" => 4.0,
+            name => per_minute(name) * minutes.min(MINUTES_MAX),
         };
-        Self { query, table, window, records, weights: weights.max(f64::MIN_POSITIVE) }
+        let sieve = Sieve::new(query, table, window, every);
+        Self { query, table, window, records, weights: weights.max(f64::MIN_POSITIVE), sieve }
     }
 
-    /// A measure of one group: its bucket, its place among the groups, its share of them.
-    pub fn measure(&self, measure: &Measure, bucket: Option<i64>, place: usize, weight: f64) -> Value<'static> {
+    /// The measures of one group, in their order.
+    pub fn measures(&self, measures: &[Measure], group: &Group<'_>) -> Vec<Value<'static>> {
+        let share = self.sieve.share(group.known, group.bucket);
+        measures.iter().map(|measure| self.measure(measure, group, share)).collect()
+    }
+
+    /// A measure of a group of which the filter takes this share.
+    fn measure(&self, measure: &Measure, group: &Group<'_>, share: f64) -> Value<'static> {
+        let Group { bucket, place, weight, .. } = *group;
         let dice = noise((&*self.table.name, bucket, place, &*measure.name));
         let course = bucket.map_or(1.0, |at| wave(at, place));
         let luck = if bucket.is_some() { 0.8 + 0.4 * (dice - 0.5) } else { 1.0 };
-        let count = self.records * weight / self.weights * course * luck;
+        let count = self.records * weight / self.weights * course * luck * share;
         let kind = kind(self.table, measure);
+        if share == 0.0 && !matches!(measure.of, Aggregate::Count | Aggregate::Distinct(_)) {
+            return Value::Missing; // of nothing
+        }
         let amount = match &measure.of {
             // What is rare comes now and then, not as a fraction everywhere.
             Aggregate::Count if bucket.is_some() || count < 0.5 => (count + dice - 0.5).floor(),
@@ -71,7 +91,7 @@ impl<'a> Amounts<'a> {
 
     /// So far between what is little and what is much of a column; what a store holds grows.
     fn typical(&self, name: &str, kind: ColumnType, share: f64, bucket: Option<i64>, dice: f64) -> f64 {
-        let (low, high) = usual(name, kind);
+        let (low, high) = usual(&self.table.name, name, kind);
         let value = low * (high / low).powf(share);
         let Some(at) = bucket else { return value };
         if name.ends_with("store_bytes") {
@@ -101,9 +121,7 @@ pub fn weight(key: &Key, place: usize, of: usize) -> f64 {
         Key::Hour => 0.25 + (-((place as f64 - 13.5) / 4.5).powi(2)).exp(),
         // A hump with a long tail, as times and sizes have it.
         Key::Binned(_) => (-((place as f64 / of as f64 - 0.35) / 0.22).powi(2)).exp() + 0.02,
-        Key::Field(name) if matches!(&**name, "host" | "mount") => 1.0 / (1.0 + place as f64 * 0.35),
-        Key::Field(name) if matches!(&**name, "status" | "method" | "level" | "priority") => 0.3f64.powi(place as i32),
-        Key::Field(_) => 1.0 / (1.0 + place as f64 * 0.7),
+        Key::Field(name) => fleet::weight(name, place),
     }
 }
 

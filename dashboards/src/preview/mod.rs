@@ -2,6 +2,7 @@
 
 mod amounts;
 mod fleet;
+mod sieve;
 
 use amounts::Amounts;
 use fleet::Record;
@@ -15,10 +16,14 @@ use infralogs_core::{
     time::{Time, Window},
     value::Value,
 };
+use sieve::Sieve;
 use std::{sync::Arc, time::Duration};
 
 /// The most records of one answer.
 const RECORDS_MAX: usize = 120;
+
+/// How many records are made up for one that the filter takes, at most.
+const TRIED_FOR_ONE: usize = 400;
 
 /// How many numbers a histogram counts.
 const BINS: i32 = 48;
@@ -46,8 +51,9 @@ impl Preview {
         let amounts = Amounts::new(query, table, frame.window, every, weights);
         for bucket in buckets {
             for (place, group) in groups.iter().enumerate() {
-                let numbers: Vec<_> =
-                    measures.iter().map(|it| amounts.measure(it, bucket, place, group.weight)).collect();
+                let known: Vec<_> = by.iter().map(Key::name).zip(group.keys.iter().cloned()).collect();
+                let group_of = amounts::Group { bucket, place, known: &known, weight: group.weight };
+                let numbers = amounts.measures(measures, &group_of);
                 if amounts.is_sparse() && numbers.first() == Some(&Value::Int(0)) {
                     continue;
                 }
@@ -70,27 +76,40 @@ impl Preview {
         let kind = |name: &str| table.column(name).unwrap_or(ColumnType::Text);
         let mut rows = Rows::new(all.iter().map(|name| ColumnDef::new(&**name, kind(name))).collect());
         let keys: Vec<Key> = per.iter().cloned().map(Key::Field).collect();
-        let groups = combinations(&keys, table, GROUPS_MAX);
-        let (count, apart) = match (&*table.name, per.is_empty()) {
-            (_, false) => (groups.len(), 4_000_000),
-            ("deploys" | "gaps", _) => (2, length(frame.window) * 2 / 5),
-            ("failed_services" | "failed_units", _) => (3, length(frame.window) / 4),
-            ("quarantine", _) => (14, length(frame.window) / 15),
+        let sieve = Sieve::new(query, table, frame.window, None);
+        let mut push = |record: &Record<'_>| {
+            let cells: Vec<Value<'_>> = all.iter().map(|name| record.cell(name, kind(name))).collect();
+            rows.push(&cells);
+        };
+        let to = frame.window.to.0;
+        if !per.is_empty() {
+            for (row, group) in combinations(&keys, table, GROUPS_MAX).iter().enumerate() {
+                let known: Vec<_> = per.iter().map(|name| &**name).zip(group.keys.iter().cloned()).collect();
+                let record =
+                    Record { table: &table.name, row, time: to - 2_000_000 * (row as i64 % 15 + 1), known: &known };
+                if sieve.takes(&record) {
+                    push(&record);
+                }
+            }
+            return rows;
+        }
+        let (count, apart) = match &*table.name {
+            "deploys" | "gaps" => (2, length(frame.window) * 2 / 5),
+            "failed_services" | "failed_units" => (3, length(frame.window) / 4),
+            "quarantine" => (14, length(frame.window) / 15),
             _ => (RECORDS_MAX, length(frame.window) / 200),
         };
-        for row in 0..limit.min(count) {
-            let time = frame.window.to.0 - apart * row as i64 - apart / 2;
-            let own = groups.get(row).filter(|_| !per.is_empty()).map(|group| group.keys.as_slice());
-            // A process's number tells it apart and says nothing else.
-            let key =
-                |name: &str| own.filter(|_| name != "pid")?.get(per.iter().position(|key| **key == *name)?).cloned();
-            let host =
-                key("host").and_then(|host| if let Value::Text(host) = host { Some(host.into_owned()) } else { None });
-            let record = Record { table: &table.name, row, time, filtered: query.filter.is_some(), host };
-            let cells: Vec<Value<'_>> =
-                all.iter().map(|name| key(name).unwrap_or_else(|| record.cell(name, kind(name)))).collect();
-            rows.push(&cells);
-        }
+        // Those that are taken lie as far apart as if there were no others.
+        let apart = (apart as f64 * sieve.share(&[], None).max(1.0 / TRIED_FOR_ONE as f64)) as i64;
+        let records = (0..count * TRIED_FOR_ONE).map(|row| Record {
+            table: &table.name,
+            row,
+            time: to - apart * row as i64 - apart / 2,
+            known: &[],
+        });
+        let within = records.take_while(|record| record.time >= frame.window.from.0);
+        let taken = within.filter(|record| sieve.takes(record));
+        taken.take(limit.min(count)).for_each(|record| push(&record));
         rows
     }
 }
@@ -179,7 +198,7 @@ fn combinations(by: &[Key], table: &TableDef, most: usize) -> Vec<Group> {
         let values: Vec<Value<'static>> = match key {
             Key::Weekday => (0..7).map(Value::Int).collect(),
             Key::Hour => (0..24).map(Value::Int).collect(),
-            Key::Binned(name) => (1..BINS).map(|step| binned(name, table.column(name), step)).collect(),
+            Key::Binned(name) => (1..BINS).map(|step| binned(&table.name, name, table.column(name), step)).collect(),
             Key::Field(name) => fleet::keys(&table.name, name, table.column(name)),
         };
         let with = |before: &Group| {
@@ -191,13 +210,14 @@ fn combinations(by: &[Key], table: &TableDef, most: usize) -> Vec<Group> {
         };
         all = all.iter().flat_map(with).collect();
     }
+    all.retain(|group| fleet::occurs(&table.name, &group.keys));
     all.truncate(most);
     all
 }
 
 /// The numbers of a histogram, each larger than the one before by the same part.
-fn binned(name: &str, kind: Option<ColumnType>, step: i32) -> Value<'static> {
-    let (low, high) = fleet::usual(name, kind.unwrap_or(ColumnType::Int));
+fn binned(table: &str, name: &str, kind: Option<ColumnType>, step: i32) -> Value<'static> {
+    let (low, high) = fleet::usual(table, name, kind.unwrap_or(ColumnType::Int));
     let number = low * (high / low).powf(f64::from(step) / f64::from(BINS));
     if kind == Some(ColumnType::Float) { Value::Float(number) } else { Value::Int(cut(number as i64)) }
 }

@@ -3,47 +3,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { browse, opened } from "./browser.mjs";
+import { back, chips, drag, placeOn, settled } from "./pointer.mjs";
 
 const [address] = process.argv.slice(2);
-const settled = (page) => page.waitForFunction(() => !document.querySelector(".busy"));
-
-/** Where a share of a panel's frame is on the screen: across and down, 0 to 1. */
-const placeOn = (page, index, across, down) => page.evaluate(([index, across, down]) => {
-  const view = Bokeh.index[document.querySelector(`.card[data-index="${index}"] .root`).dataset.root];
-  view.el.scrollIntoView({ block: "center" });
-  const { x, y } = view.canvas_view.el.getBoundingClientRect(), { left, top, width, height } = view.frame.bbox;
-  return [x + left + width * across, y + top + height * down];
-}, [index, across, down]);
-
-/**
- * Drags until the address has this: a pointer that rests a quarter of a second, as on a busy machine, drags nothing.
- * Gives how often it dragged.
- */
-async function drag(page, from, to, parameter, held = null) {
-  const done = () => page.waitForFunction((parameter) => new URLSearchParams(location.search).has(parameter), parameter, { timeout: 15_000 });
-  for (let tries = 1; ; tries += 1) {
-    if (held) await page.keyboard.down(held);
-    await page.mouse.move(...from);
-    await page.mouse.down();
-    await page.mouse.move(...to, { steps: 3 });
-    await page.mouse.up();
-    if (held) await page.keyboard.up(held);
-    if (await done().then(() => true, () => false)) return tries;
-    assert.ok(tries < 12, `dragging gives no \`${parameter}\` in the address`);
-  }
-}
-
-/** "Back" takes back what was dragged: once, or as often as it was. */
-async function back(page, parameter, times) {
-  const gone = () => page.waitForFunction((parameter) => !new URLSearchParams(location.search).has(parameter), parameter, { timeout: 20_000 }).then(() => true, () => false);
-  for (let left = times; left > 0; left -= 1) {
-    await page.goBack();
-    if (await gone()) return settled(page);
-  }
-  assert.fail(`back does not take \`${parameter}\` out of the address: ${page.url()}`);
-}
-
-const chips = (page) => page.$$eval("[data-chip]", (all) => all.map((chip) => chip.dataset.chip));
 
 async function aStretchOfTimeNarrowsWhatFollows(page) {
   const asked = page.waitForRequest((request) => request.url().includes("between=time"), { timeout: 120_000 });
@@ -56,15 +18,15 @@ async function aStretchOfTimeNarrowsWhatFollows(page) {
   assert.ok(Math.abs(share(first) - 0.25) < 0.03 && Math.abs(share(last) - 0.5) < 0.03, `a quarter to a half: ${share(first)} ${share(last)}`);
   assert.ok(!page.url().includes("zoom="), "it does not zoom");
   await settled(page);
-  assert.deepEqual(await chips(page), ["time"]);
+  assert.deepEqual(Object.keys(await chips(page)), ["time"]);
   const drawn = await page.evaluate(() => [...Bokeh.documents.at(-1).all_models].filter(({ id, visible }) => id.endsWith("/chosen") && visible).map(({ left, right }) => [left, right]));
   assert.deepEqual(drawn.map((ends) => ends.map((ms) => Math.round(ms))), [[Number(first), Number(last)].map((micros) => Math.round(micros / 1000))], "it stands on its chart");
 
   const second = await opened(page.context(), page.url());
-  assert.deepEqual(await chips(second), ["time"], "a link shows the same");
+  assert.deepEqual(Object.keys(await chips(second)), ["time"], "a link shows the same");
   await second.close();
   await back(page, "between", times);
-  assert.deepEqual(await chips(page), []);
+  assert.deepEqual(await chips(page), {});
 
   await drag(page, await placeOn(page, 4, 0.3, 0.5), await placeOn(page, 4, 0.6, 0.55), "zoom");
   await page.getByRole("button", { name: "Filter tables" }).click();

@@ -64,10 +64,47 @@ pub fn fleet() -> Dashboard {
                 Panel { wide: 3, ..panel("Not there yet", PanelKind::Bars, top("nowhere", "host", 5)) },
             ],
             vec![panel("Errors by service", PanelKind::Lines { stacked: false }, lines)],
-            vec![Panel { follows: Some("Errors by host".into()), ..latest("Latest errors") }],
+            vec![Panel { follows: vec!["Errors by host".into()], ..latest("Latest errors") }],
         ],
         place: "scripts/dashboards/fleet.rhai:4:1".into(),
     }
+}
+
+/// Charts that are tapped on or dragged over, and a table that follows them all.
+pub fn choices() -> Dashboard {
+    let week = groups("logs", None, &[Key::Weekday, Key::Hour], Aggregate::Count);
+    let by_host = groups("logs", Some(120 * MINUTE), &[Key::Field("host".into())], Aggregate::Count);
+    let charts = [
+        panel("Ring", PanelKind::Shares, top("logs", "host", 8)),
+        panel("Week", PanelKind::Heat, week),
+        panel("Day", PanelKind::Heat, by_host),
+    ];
+    let follows = charts.iter().map(|chart| chart.title.clone()).collect();
+    let table = Panel { follows, ..latest("Rows") };
+    let rows = charts.into_iter().chain([table]).map(|panel| vec![panel]).collect();
+    Dashboard {
+        name: "choices".into(),
+        title: "Choices".into(),
+        picks: Vec::new(),
+        last: 7 * 1_440 * MINUTE,
+        rows,
+        ..fleet()
+    }
+}
+
+/// A chart and a table of each reason why there are no rows, by the tables that [`super::hostile`] fails for.
+pub fn states() -> Dashboard {
+    let reasons =
+        [("Empty", "audit"), ("Away", "gaps"), ("Slow", "processes"), ("Refused", "agents"), ("Unknown", "nowhere")];
+    let row = |(title, table): (&str, &str)| {
+        let chart = groups(table, Some(MINUTE), &[], Aggregate::Count);
+        let mut rows = latest(&format!("{title}, table"));
+        rows.query.as_mut().expect("a query").table = table.into();
+        let panels = [panel(&format!("{title}, chart"), PanelKind::Lines { stacked: false }, chart), rows];
+        panels.map(|panel| Panel { empty: Some("Nothing happened".into()), ..panel }).to_vec()
+    };
+    let rows = reasons.map(row).to_vec();
+    Dashboard { name: "states".into(), title: "States".into(), picks: Vec::new(), rows, ..fleet() }
 }
 
 /// The newest records.

@@ -1,7 +1,7 @@
 //! A store of made-up rows whose answers a test looks at or changes.
 
 use infralogs_core::{
-    Result,
+    Error, Result,
     cursor::Cursor,
     inventory::Target,
     plugin::{Commit, Committed, Store, Stream},
@@ -14,6 +14,10 @@ use std::{sync::Arc, time::Duration};
 
 /// What is done with each answer on its way.
 pub trait Way: Send + Sync {
+    /// Why a query has no answer.
+    fn trouble(&self, _query: &Query) -> Option<Error> {
+        None
+    }
     /// The rows of a query.
     fn rows(&self, _query: &Query, _frame: &Frame, rows: Rows) -> Rows {
         rows
@@ -33,7 +37,10 @@ pub struct Through<W>(pub W);
 
 impl<W: Way> Store for Through<W> {
     fn query(&self, query: &Query, table: &TableDef, frame: &Frame) -> Result<Rows> {
-        Ok(self.0.rows(query, frame, Preview.query(query, table, frame)?))
+        match self.0.trouble(query) {
+            Some(error) => Err(error),
+            None => Ok(self.0.rows(query, frame, Preview.query(query, table, frame)?)),
+        }
     }
     fn choices(&self, table: &TableDef, column: &str, window: Window, limit: usize) -> Result<Vec<String>> {
         Ok(self.0.choices(Preview.choices(table, column, window, limit)?))

@@ -151,8 +151,9 @@ impl<'a> Page<'a> {
     pub(crate) fn marks(&self, id: &str) -> [Shared; 2] {
         let Marks { source, line, label } = &self.marks;
         let drawn = |part: &str, glyph: &Shared| {
-            let drawn = Model::new("GlyphRenderer", format!("{id}/mark/{part}")).set("data_source", source);
-            drawn.set("glyph", glyph).set("level", "overlay")
+            // Not as an overlay, though it lies over the panel: BokehJS draws overlays beyond the frame too, so a mark
+            // that a zoom leaves out would stand on the axis. Marks come last among the renderers.
+            Model::new("GlyphRenderer", format!("{id}/mark/{part}")).set("data_source", source).set("glyph", glyph)
         };
         [drawn("line", line).share(), drawn("label", label).set("y_range_name", "unit").share()]
     }

@@ -6,6 +6,7 @@ use crate::{
     page::{Page, Spot},
     theme::{FONT, Look},
 };
+use infralogs_core::dashboard::PanelKind;
 use serde_json::{Value, json};
 
 /// The longest name at an axis, in characters.
@@ -214,10 +215,14 @@ pub(crate) fn time_tools(page: &Page<'_>, spot: &Spot<'_>, more: Vec<Attr>) -> M
     let mut tools: Vec<Attr> = vec![(&zoom).into(), pan.into(), (&wheel).into()];
     tools.push(Model::new("ResetTool", format!("{id}/reset")).into());
     tools.push(cross.set("overlay", &page.crosshair).into());
-    if page.scene.dashboard.spans(spot.panel).is_some() {
-        // It only says where it was dragged: moments, not points, are selected.
-        tools.push(box_select(page, id, "width", &[]).into());
-    }
+    let along = match (page.scene.dashboard.spans(spot.panel), chooses_cells(page, spot)) {
+        (None, false) => None,
+        (None, true) => Some("height"),
+        (Some(_), false) => Some("width"),
+        (Some(_), true) => Some("both"),
+    };
+    // It only says where it was dragged: moments, not points, are selected.
+    tools.extend(along.map(|along| Attr::from(box_select(page, id, along, &[]))));
     tools.extend(more);
     toolbar(page, id, tools).set("active_drag", &zoom).set("active_scroll", &wheel)
 }
@@ -236,9 +241,16 @@ pub(crate) fn box_select(page: &Page<'_>, id: &str, dimensions: &str, drawn: &[&
     tool.set("renderers", drawn.to_vec()).set("overlay", overlay).share()
 }
 
-/// What is selected along the axis, drawn by the page, which knows it from its address.
+/// Whether a tap on a cell of a heat map, or a box over some, chooses by its keys.
+fn chooses_cells(page: &Page<'_>, spot: &Spot<'_>) -> bool {
+    page.scene.dashboard.cells(spot.panel).iter().any(Option::is_some)
+}
+
+/// What is selected along the axis or of the cells, drawn by the page, which knows it from its address.
 pub(crate) fn chosen(page: &Page<'_>, spot: &Spot<'_>) -> Option<Attr> {
-    page.scene.dashboard.spans(spot.panel)?;
+    if page.scene.dashboard.spans(spot.panel).is_none() && !chooses_cells(page, spot) {
+        return None;
+    }
     let look = page.look;
     let chosen = overlay(&format!("{}/chosen", spot.id), look.series[0]);
     Some(chosen.set("level", "underlay").into())
@@ -279,7 +291,11 @@ pub(crate) fn hover(
 
 /// The hover, and a tap where it chooses what is tapped on: the page hears of it by the source's selection.
 pub(crate) fn tappable(page: &Page<'_>, spot: &Spot<'_>, drawn: &Shared, hover: Model) -> Vec<Attr> {
-    let tap = page.scene.dashboard.taps(spot.panel).map(|_| {
+    let (dashboard, panel) = (page.scene.dashboard, spot.panel);
+    // A cell of a heat map stands for its moments too.
+    let moments = panel.kind == PanelKind::Heat && dashboard.spans(panel).is_some();
+    let taps = dashboard.taps(panel).is_some() || chooses_cells(page, spot) || moments;
+    let tap = taps.then(|| {
         let tap = Model::new("TapTool", format!("{}/tap", spot.id)).set("renderers", vec![drawn]);
         tap.set("visible", false).into()
     });
@@ -290,7 +306,8 @@ pub(crate) fn tappable(page: &Page<'_>, spot: &Spot<'_>, drawn: &Shared, hover: 
 pub(crate) fn selecting(page: &Page<'_>, spot: &Spot<'_>, along: &str, drawn: &Shared, hover: Model) -> Model {
     let dashboard = page.scene.dashboard;
     let mut tools = tappable(page, spot, drawn, hover);
-    if dashboard.taps(spot.panel).is_none() && dashboard.spans(spot.panel).is_none() {
+    let chooses = dashboard.taps(spot.panel).is_some() || chooses_cells(page, spot);
+    if !chooses && dashboard.spans(spot.panel).is_none() {
         return toolbar(page, &spot.id, tools);
     }
     let select = box_select(page, &spot.id, along, &[drawn]);

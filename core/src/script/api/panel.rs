@@ -84,7 +84,7 @@ pub(in super::super) struct PanelDraft {
     pub panel: Panel,
     pub query: Option<QueryDraft>,
     pub at: Place,
-    pub follows_at: Option<Place>,
+    pub follows_at: Vec<Place>,
     pub each_at: Option<Place>,
     /// What a tint reads of its row.
     pub tint: Option<Uses>,
@@ -98,7 +98,7 @@ fn begin(call: &Call, kind: PanelKind, title: &Dynamic, query: Option<&Dynamic>)
     };
     let at = call.place()?;
     let panel = Panel::new(&title, kind, None, &at.to_string());
-    Some(PanelDraft { panel, query, at, follows_at: None, each_at: None, tint: None })
+    Some(PanelDraft { panel, query, at, follows_at: Vec::new(), each_at: None, tint: None })
 }
 
 fn or_broken(draft: Option<PanelDraft>) -> Dynamic {
@@ -299,12 +299,14 @@ fn words(shelf: &mut Shelf) {
     shelf.add(
         "follows",
         &["panel: Panel", "title: String"],
-        "What is selected in the panel of that title filters this one.",
+        "What is selected in the panel of that title filters this one; said again for another panel.",
         r#".follows("Errors by host")"#,
         |context: NativeCallContext<'_>, mut draft: PanelDraft, title: Dynamic| {
             let call = Call::of(&context);
-            draft.panel.follows = call.text(0, &title).map(|title| title.to_string());
-            draft.follows_at = call.argument(0);
+            if let Some(title) = call.text(0, &title) {
+                draft.panel.follows.push(title.to_string());
+                draft.follows_at.push(call.argument(0).unwrap_or_else(|| draft.at.clone()));
+            }
             draft
         },
     );

@@ -58,9 +58,9 @@ fn titles(check: &mut Check<'_>, draft: &DashboardDraft) {
         check.missing(&draft.at, format!("dashboard `{}` has no panels", draft.name), "add some: `.row([stat(…)])`");
     }
     for panel in draft.rows.iter().flatten() {
-        if let (Some(title), Some(at)) = (&panel.panel.follows, &panel.follows_at)
-            && !titles.contains_key(title)
-        {
+        let unknown =
+            panel.panel.follows.iter().zip(&panel.follows_at).filter(|(title, _)| !titles.contains_key(*title));
+        for (title, at) in unknown {
             let help = hint(title, "panels are", titles.keys().map(String::as_str));
             check.problem(at, format!("there is no panel `{title}` to follow"), help);
         }

@@ -40,8 +40,8 @@ pub(crate) fn draw(page: &Page<'_>, spot: &Spot<'_>, rows: &Rows) -> Result<Shar
     let mut cells = match (columns.time, columns.keys.as_slice()) {
         (Some(_), [key]) => over_time(page, &columns, key, measure, rows.len())?,
         (None, [a, b]) => {
-            let across = if matches!(a.name, "hour") || b.name == "weekday" { a } else { b };
-            let down = if std::ptr::eq(across, a) { b } else { a };
+            let turned = spot.panel.axes()[0].is_some_and(|across| across.name() == b.name);
+            let (across, down) = if turned { (b, a) } else { (a, b) };
             by_keys(across, down, measure, rows.len())
         }
         _ => return Err("a heat map needs two keys, or .every(…) and one key".into()),
@@ -144,16 +144,17 @@ fn with_cells(page: &Page<'_>, spot: &Spot<'_>, cells: &Cells, note: Note<'_>) -
         .set("y_range", plot::names_range(&format!("{id}/y/range"), cells.rows.len(), true))
         .set("left", vec![plot::names_axis(page, &format!("{id}/y"), &cells.rows)])
         .set("right", vec![colour_bar(page, spot, &mapper, largest)]);
+    let plot = plot.set_all(plot::chosen(page, spot).map(|chosen| ("center", Attr::List(vec![chosen]))));
     match cells.times {
         Some(_) => plot
-            .set_all(plot::chosen(page, spot).map(|chosen| ("center", Attr::List(vec![chosen]))))
+            .set("toolbar", plot::time_tools(page, spot, plot::tappable(page, spot, &drawn, hover)))
             .set("renderers", [vec![drawn], page.marks(id).to_vec()].concat())
             .set("x_range", page.range(spot))
             .set("below", vec![plot::time_axis(page, id)])
             .set("extra_y_ranges", page.extra_ranges())
-            .set("toolbar", plot::time_tools(page, spot, vec![hover.into()]))
             .share(),
         None => plot
+            .set("toolbar", plot::selecting(page, spot, "both", &drawn, hover))
             .set("renderers", vec![drawn])
             .set("x_range", plot::names_range(&format!("{id}/x/range"), cells.columns.len(), false))
             .set(
@@ -163,7 +164,6 @@ fn with_cells(page: &Page<'_>, spot: &Spot<'_>, cells: &Cells, note: Note<'_>) -
                         .set("major_label_policy", plot::no_overlap(id)),
                 ],
             )
-            .set("toolbar", plot::toolbar(page, id, vec![hover.into()]))
             .share(),
     }
 }

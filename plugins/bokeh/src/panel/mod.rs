@@ -25,6 +25,7 @@ use infralogs_core::dashboard::{Answer, Panel, PanelKind};
 pub(crate) fn draw(page: &Page<'_>, spot: &Spot<'_>) -> Shared {
     let drawn = match spot.answer {
         Answer::Trouble(words) => Err(words.clone()),
+        Answer::ToCome => return without_data(page, spot, Note::Empty(Some("Still asking…"))),
         Answer::Rows(rows) if spot.panel.each.is_some() => multiples::draw(page, spot, rows),
         Answer::Rows(rows) => match spot.panel.kind {
             PanelKind::Stat { .. } => stat::draw(page, spot, rows),
@@ -83,7 +84,7 @@ fn is_list(panel: &Panel) -> bool {
 fn natural_height(panel: &Panel, answer: &Answer) -> u32 {
     let count = match answer {
         Answer::Rows(rows) => rows.len() as u32,
-        Answer::Trouble(_) => 0,
+        Answer::Trouble(_) | Answer::ToCome => 0,
     };
     let suits = match panel.kind {
         _ if panel.each.is_some() => multiples::height(panel, answer),
@@ -111,6 +112,6 @@ fn natural_height(panel: &Panel, answer: &Answer) -> u32 {
 fn strips(panel: &Panel, answer: &Answer) -> u32 {
     match answer {
         Answer::Rows(rows) => states::count(panel, rows),
-        Answer::Trouble(_) => 0,
+        Answer::Trouble(_) | Answer::ToCome => 0,
     }
 }

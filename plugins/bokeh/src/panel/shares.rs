@@ -35,7 +35,7 @@ pub(crate) fn draw(page: &Page<'_>, spot: &Spot<'_>, rows: &Rows) -> Result<Shar
         parts.iter().enumerate().map(|(place, (name, _))| page.colour(spot.panel, &scope, name, place)).collect();
     if parts.len() > PARTS_MAX {
         let rest = parts.split_off(PARTS_MAX - 1);
-        parts.push((format!("{} others", rest.len()), rest.iter().map(|(_, value)| value).sum()));
+        parts.push((format!("({} others)", rest.len()), rest.iter().map(|(_, value)| value).sum()));
         colours.truncate(PARTS_MAX - 1);
         colours.push(page.look.others.to_owned());
     }

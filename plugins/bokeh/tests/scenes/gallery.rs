@@ -72,7 +72,7 @@ fn usage() -> Row {
     vec![
         (panel("Storage", Gauges, latest()), disks()),
         (
-            Panel { unit: Unit::Bytes, follows: Some("Noisiest services".into()), ..memory },
+            Panel { unit: Unit::Bytes, follows: vec!["Noisiest services".into()], ..memory },
             means(&["db-1", "web-1"], 12e9),
         ),
     ]
@@ -103,7 +103,7 @@ fn spread() -> Row {
 fn states() -> Row {
     let heard =
         Panel { good: Some(1.0), bad: Some(0.0), ..panel("Machines heard", States, count(EVERY, &[key("host")])) };
-    let services = Panel { follows: Some("Request times".into()), ..panel("Services", States, latest()) };
+    let services = Panel { follows: vec!["Request times".into()], ..panel("Services", States, latest()) };
     vec![(heard, errors_by_host(&HOSTS, 0.12)), (services, unit_states())]
 }
 
@@ -120,7 +120,7 @@ fn words() -> Row {
 
 /// Every kind of panel with data.
 pub fn gallery() -> Sample {
-    let follows = Some("Errors by host".into());
+    let follows = vec!["Errors by host".into()];
     let table = Panel { tint: fatal(), follows, ..panel("Latest errors", Table, latest()) };
     let table = vec![(table, records(40))];
     let rows = [stats(), over_time(), by_key(), usage(), more(), spread(), states(), multiples(), table, words()];
