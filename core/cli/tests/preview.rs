@@ -74,6 +74,29 @@ fn layouts_are_shown_on_made_up_rows() {
         assert!(used.as_i64() < all.as_i64(), "{used} of {all}");
     }
 
+    let failed = find("Failed units");
+    let ended: BTreeSet<(String, String)> = column(failed, "code")
+        .iter()
+        .zip(column(failed, "status"))
+        .map(|(a, b)| (a.to_string(), b.to_string()))
+        .collect();
+    let may =
+        [("\"exited\"", "1"), ("\"killed\"", "9"), ("\"killed\"", "15")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+    assert!(ended.iter().all(|end| may.contains(end)), "as units of systemd end: {ended:?}");
+    assert!(column(failed, "unit").len() < 10, "most units are well: {failed}");
+
+    // What is asked for is what is shown: by the layout's own filters, and by a reader's picks.
+    let health = preview.panels("health");
+    let of = |wanted: &str| &health.iter().find(|(title, ..)| title == wanted).expect("the panel").2;
+    assert_eq!(column(of("Machines late or failing"), "host"), ["cache-1"]);
+    assert_eq!(of("Late or failing")["rows"][0][0], 1);
+    for (title, panel, _) in &fleet {
+        let rows = preview.json(&format!("/d/fleet/panel/{}.json?host=web-2", panel["index"]));
+        let has_host = rows["columns"].as_array().is_some_and(|all| all.iter().any(|column| column["name"] == "host"));
+        let hosts = if has_host { column(&rows, "host") } else { Vec::new() };
+        assert!(hosts.iter().all(|host| host == "web-2"), "{title} is narrowed by a pick: {hosts:?}");
+    }
+
     // An edit is followed; a mistake stands over the last good page.
     let file = scripts.join("dashboards/fleet.rhai");
     let text = fs::read_to_string(&file).expect("the layout");
