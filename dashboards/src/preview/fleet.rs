@@ -180,6 +180,7 @@ impl Record<'_> {
             ("code", _) => Value::text(self.ended().1),
             ("status", _) if self.table == "failed_units" => Value::Int(self.ended().2),
             ("version", _) if self.table == "processes" => Value::text("0.1.0"),
+            ("version" | "note", _) => words(name).map_or(Value::Missing, |all| Value::text(all[self.row % all.len()])),
             ("before_seqnum", _) => {
                 Value::Int((self.number("after_seqnum", kind) + self.number("lost", kind)) as i64 + 1)
             }

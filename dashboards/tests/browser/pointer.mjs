@@ -1,7 +1,7 @@
 // Points and drags on charts as a hand does.
 import assert from "node:assert/strict";
 
-export const settled = (page) => page.waitForFunction(() => !document.querySelector(".busy"));
+export const settled = (page) => page.waitForFunction(() => !document.querySelector(".busy"), null, { timeout: 120_000 });
 
 /** Where a share of a panel's frame is on the screen: across and down, 0 to 1. */
 export const placeOn = (page, index, across, down) => page.evaluate(([index, across, down]) => {
