@@ -206,7 +206,8 @@ fn many(machines: usize, entries: u64) -> BTreeMap<String, u64> {
 fn so_many_polls_run_at_once_and_no_more() {
     const POLLS_MAX: usize = 5;
     let reports = ".every(500.millis).report(\"disk\", 500.millis).report(\"failed_units\", 500.millis)";
-    let takes = Duration::from_millis(20);
+    // Twice as long as would let five at a time keep up: there are always five.
+    let takes = Duration::from_millis(100);
     for (per_host, bound) in [("", usize::MAX), (".per_host(2)", 2), (".per_host(1)", 1)] {
         let fleet = Arc::new(Fleet { machines: many(16, 10), takes, ..Fleet::default() });
         let collecting = Collecting::start(&fleet, &format!("{reports}{per_host}"), POLLS_MAX);
@@ -214,7 +215,7 @@ fn so_many_polls_run_at_once_and_no_more() {
             let reads = fleet.seen().reads.clone();
             (reads.len() == fleet.machines.len() && reads.values().all(|reads| *reads >= 9)).then_some(())
         });
-        wait_for("as many as may be", || (fleet.seen().most == POLLS_MAX).then_some(()));
+        wait_for("as many as may be", || (fleet.seen().most >= POLLS_MAX).then_some(()));
         if bound > 1 {
             // Streams of one host do meet where they may.
             wait_for("two of one host", || (fleet.seen().most_of_one >= 2).then_some(()));
