@@ -29,6 +29,8 @@ pub(super) struct Leases {
     held: HashMap<PollKey, Time>,
     /// Due, and to be claimed first.
     waiting: Vec<PollKey>,
+    /// How many that are due the question under way is about.
+    asking: usize,
     look_at: Time,
 }
 
@@ -62,7 +64,7 @@ impl Leases {
     /// No claims yet; the owner is random, so that a restarted process never meets its own ghost.
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
         let owner = Id128(rand::random()).to_string();
-        Self { store, owner, held: HashMap::new(), waiting: Vec::new(), look_at: Time(i64::MIN) }
+        Self { store, owner, held: HashMap::new(), waiting: Vec::new(), asking: 0, look_at: Time(i64::MIN) }
     }
 
     /// Who this collector is to the store.
@@ -80,9 +82,9 @@ impl Leases {
         self.waiting.push(key);
     }
 
-    /// How many wait to be asked for.
+    /// How many wait to be asked for, or for the answer.
     pub(super) fn waiting(&self) -> usize {
-        self.waiting.len()
+        self.waiting.len() + self.asking
     }
 
     /// Forgets the claims of polls that are no longer wanted: they end by themselves.
@@ -118,6 +120,7 @@ impl Leases {
         if keys.is_empty() && urgent {
             keys.extend(self.held.keys().next().cloned());
         }
+        self.asking = due;
         (!keys.is_empty()).then_some(Question { keys, due, at: now, unprepared })
     }
 
@@ -145,6 +148,7 @@ impl Leases {
     /// Takes an answer over. After an error the due ones wait on.
     pub(super) fn take(&mut self, answer: Answer) -> Result<Claimed> {
         let Answer { question: Question { keys, due, at, unprepared }, won } = answer;
+        self.asking = 0;
         let won = match won {
             Ok(won) => won,
             Err(error) => {
