@@ -23,7 +23,7 @@ pub use inventories::{Inventories, OpenInventory};
 pub use machines::Machines;
 pub use poll::{Failure, Follower, Party, Polled, Reading};
 pub use reparse::{Reparsed, Step, Told, rehearse, reparse, writers};
-#[cfg(any(test, feature = "testing"))]
+#[cfg(feature = "testing")]
 pub(crate) use reparse::{Sizes, reparse_by};
 pub use replay::{Replayed, replay};
 pub use rhythm::Rhythm;
