@@ -1,7 +1,7 @@
 //! Groups with measures: time buckets, keys, aggregates, percentiles and the largest few.
 
 use super::{
-    Dialect, Select, kept,
+    Dialect, Fold, Select, kept,
     rollup::{self, Needs, Piece},
     summed,
     term::{Rolled, Scope, Stop, Term, Type},
@@ -52,6 +52,9 @@ pub(super) fn groups(
     let pieces = Needs::of(scope.table, filter, every, by, measures, scope.zone_s).map(|needs| needs.pieces(window));
     let pieces = pieces.filter(|pieces| pieces.iter().any(|piece| piece.cube.is_some()));
     let how = pieces.as_ref().map_or(Grouping::Hashed, |_| Grouping::of(asked, window, scope.dialect));
+    if let (Some(pieces), Grouping::Folded) = (&pieces, how) {
+        return folded(asked, pieces, filter, scope);
+    }
     let (inner, params, reads) = match &pieces {
         Some(pieces) => joined(asked, pieces, filter, scope, how)?,
         None => {
@@ -75,7 +78,7 @@ pub(super) fn groups(
         defs.push(ColumnDef::new(&*measure.name, measure_kind(&measure.of, column.as_ref())));
     }
     let (group, hint) = match how {
-        Grouping::Hashed => (names, ""),
+        Grouping::Hashed | Grouping::Folded => (names, ""),
         // In the order of the answer, so that it is sorted once.
         Grouping::Sorted => {
             let key = |(k, (def, _)): (String, &(ColumnDef, Term))| scope.dialect.sort_key(&k, def.kind.storage());
@@ -85,7 +88,7 @@ pub(super) fn groups(
     let group = if group.is_empty() { String::new() } else { format!(" GROUP BY {}", group.join(", ")) };
     let grouped = format!("SELECT {hint}{} FROM ({inner}) AS r{group}", list.join(", "));
     let sql = ordered(&grouped, &Outputs::of(&columns, &defs, scope), every.is_some(), top);
-    Ok(Select { sql, params, shown: defs.len(), defs, residual: None, limit: ROWS_MAX, reads })
+    Ok(Select { sql, params, shown: defs.len(), defs, residual: None, fold: None, limit: ROWS_MAX, reads })
 }
 
 /// How the database groups counts.
@@ -93,16 +96,34 @@ pub(super) fn groups(
 enum Grouping {
     Hashed,
     Sorted,
+    /// Not at all: the rows are summed here.
+    Folded,
 }
 
 impl Grouping {
     fn of(asked: &Asked<'_>, window: Window, dialect: Dialect) -> Self {
+        let counts = asked.measures.iter().all(|measure| measure.of == Aggregate::Count);
+        let by_fields = asked.by.iter().all(|key| matches!(key, Key::Field(_)));
+        if asked.every.is_some() && asked.top.is_none() && counts && by_fields {
+            return Self::Folded;
+        }
         let every_us = asked.every.map_or(i64::MAX, |every| i64::try_from(every.as_micros()).unwrap_or(i64::MAX));
         let buckets = window.to.0.saturating_sub(window.from.0) / every_us.max(1);
         let is_host = |key: &Key| matches!(key, Key::Field(name) if rollup::dim(name) == Some(rollup::HOST));
         let many = buckets >= SORTED_BUCKETS_MIN && asked.by.iter().any(is_host);
         if many && dialect == Dialect::Mysql { Self::Sorted } else { Self::Hashed }
     }
+}
+
+/// Counts over time, summed by whoever reads them.
+fn folded(asked: &Asked<'_>, pieces: &[Piece], filter: Option<&Expr>, scope: &Scope<'_>) -> Result<Select, Stop> {
+    let (sql, params, reads) = joined(asked, pieces, filter, scope, Grouping::Folded)?;
+    let keys = Columns::keys(asked, scope)?.keys.into_iter().map(|(def, _)| def);
+    let int = |name: &str| ColumnDef::new(name, ColumnType::Int);
+    let defs: Vec<ColumnDef> = keys.chain([int("n")]).collect();
+    let measured = asked.measures.iter().map(|measure| int(&measure.name));
+    let fold = Fold { defs: defs[..defs.len() - 1].iter().cloned().chain(measured).collect() };
+    Ok(Select { sql, params, shown: defs.len(), defs, residual: None, fold: Some(fold), limit: ROWS_MAX, reads })
 }
 
 /// The distinct values of a column, most frequent first.
@@ -117,7 +138,16 @@ pub(super) fn choices(column: &str, window: Window, limit: usize, scope: &Scope<
     let sql = format!(
         "SELECT k0 AS v FROM ({inner}) AS r GROUP BY k0 HAVING v IS NOT NULL ORDER BY SUM(n) DESC, {order} LIMIT {limit}"
     );
-    Ok(Select { sql, params, defs: vec![ColumnDef::new(column, kind)], shown: 1, residual: None, limit, reads })
+    Ok(Select {
+        sql,
+        params,
+        defs: vec![ColumnDef::new(column, kind)],
+        shown: 1,
+        residual: None,
+        fold: None,
+        limit,
+        reads,
+    })
 }
 
 /// A measured column: its SQL and what it holds.
@@ -201,6 +231,8 @@ fn joined(
         // A total of no rows would be a row too.
         let group = match piece.cube {
             Some(_) if how == Grouping::Sorted => String::new(),
+            // In the order of the key: no more than the shards are summed.
+            Some(_) if how == Grouping::Folded => format!(" GROUP BY {}", rollup::KEY),
             _ if names.is_empty() => " HAVING COUNT(*) > 0".into(),
             _ => format!(" GROUP BY {}", names.join(", ")),
         };

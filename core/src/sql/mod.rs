@@ -9,6 +9,7 @@ mod compare;
 mod dialect;
 mod entry_fields;
 mod expr;
+mod folded;
 pub mod forecast;
 mod groups;
 pub mod kept;
@@ -23,6 +24,7 @@ mod term;
 pub mod write;
 
 pub use dialect::Dialect;
+pub use folded::Fold;
 pub use restore::restore;
 
 use crate::{
@@ -35,6 +37,7 @@ use crate::{
     time::{Time, Window},
     value::Value,
 };
+use folded::Sums;
 use std::time::{Duration, Instant};
 use term::{Scope, Stop, Term};
 
@@ -60,6 +63,8 @@ pub struct Select {
     pub shown: usize,
     /// What SQL could not say: to be tested in Rust on each row (`Latest` only).
     pub residual: Option<Expr>,
+    /// How its rows are summed to those of the answer.
+    pub fold: Option<Fold>,
     /// The most rows of the answer.
     pub limit: usize,
     /// Where its records are counted, in words: rollups or rows.
@@ -69,7 +74,12 @@ pub struct Select {
 impl Select {
     /// An answer without rows yet.
     pub fn rows(&self) -> Rows {
-        Rows::new(self.defs[..self.shown].to_vec())
+        Rows::new(self.fold.as_ref().map_or(&self.defs[..self.shown], |fold| &fold.defs).to_vec())
+    }
+
+    /// Takes rows as they come, for an answer as a whole.
+    pub fn gather(&self, now: Time) -> Gather<'_> {
+        Gather { select: self, rows: self.rows(), sums: Sums::default(), now }
     }
 
     /// The statement in words, for [`crate::plugin::Store::explain`].
@@ -89,11 +99,12 @@ impl Select {
 
     /// Gives pieces on as rows come: whenever there are enough of them, or the last piece is a while ago.
     pub fn pieces<'t>(&'t self, take: &'t mut Take<'t>) -> Pieces<'t> {
-        Pieces { select: self, take, rows: self.rows(), given: 0, since: Instant::now() }
+        let sums = Sums::default();
+        Pieces { select: self, take, rows: self.rows(), sums, given: 0, since: Instant::now() }
     }
 
     /// Takes one row of the statement into the answer if it passes; false when the answer is full.
-    pub fn take(&self, row: &[Value<'_>], rows: &mut Rows, now: Time) -> bool {
+    fn take(&self, row: &[Value<'_>], rows: &mut Rows, now: Time) -> bool {
         let passes = self.residual.as_ref().is_none_or(|residual| {
             let field = |name: &str| {
                 self.defs.iter().position(|def| def.name == name).map_or(Value::Missing, |at| row[at].borrow())
@@ -107,11 +118,36 @@ impl Select {
     }
 }
 
+/// Rows of a statement on their way to an answer.
+pub struct Gather<'s> {
+    select: &'s Select,
+    rows: Rows,
+    sums: Sums,
+    now: Time,
+}
+
+impl Gather<'_> {
+    /// Takes one row of the statement; false when no more are wanted.
+    pub fn row(&mut self, row: &[Value<'_>]) -> bool {
+        if self.select.fold.is_some() {
+            self.sums.add(row);
+            return true;
+        }
+        self.select.take(row, &mut self.rows, self.now)
+    }
+
+    /// The answer.
+    pub fn end(self) -> Rows {
+        if self.select.fold.is_some() { self.sums.rows(self.select) } else { self.rows }
+    }
+}
+
 /// Rows of a statement on their way to whoever asked.
 pub struct Pieces<'t> {
     select: &'t Select,
     take: &'t mut Take<'t>,
     rows: Rows,
+    sums: Sums,
     given: usize,
     since: Instant,
 }
@@ -119,6 +155,10 @@ pub struct Pieces<'t> {
 impl Pieces<'_> {
     /// Takes one row of the statement; false when no more are wanted.
     pub fn row(&mut self, row: &[Value<'_>], now: Time) -> Result<bool> {
+        if self.select.fold.is_some() {
+            self.sums.add(row);
+            return Ok(true);
+        }
         self.select.take(row, &mut self.rows, now);
         let full = self.given + self.rows.len() >= self.select.limit;
         let waited = !self.rows.is_empty() && self.since.elapsed() >= PIECE_WAIT;
@@ -127,6 +167,9 @@ impl Pieces<'_> {
 
     /// Gives what is left, or that there is nothing.
     pub fn end(mut self) -> Result<()> {
+        if self.select.fold.is_some() {
+            self.rows = self.sums.rows(self.select);
+        }
         if self.given == 0 || !self.rows.is_empty() {
             self.give()?;
         }

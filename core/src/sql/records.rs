@@ -36,7 +36,16 @@ pub(super) fn latest(
         newest_first(scope),
     );
     let reads = format!("the newest rows of `{}`", scope.table.name);
-    Ok(Select { sql, params: [list.params, filter.params].concat(), defs: list.defs, shown, residual, limit, reads })
+    Ok(Select {
+        sql,
+        params: [list.params, filter.params].concat(),
+        defs: list.defs,
+        shown,
+        residual,
+        fold: None,
+        limit,
+        reads,
+    })
 }
 
 /// `Shape::Newest`.
@@ -68,7 +77,7 @@ pub(super) fn newest(
     let keys: Vec<Literal> = per.into_iter().flat_map(|term| term.params).collect();
     let params = [list.params, keys.clone(), keys, filter.params].concat();
     let reads = format!("rows of `{}`", scope.table.name);
-    Ok(Select { sql, params, shown: list.defs.len(), defs: list.defs, residual: None, limit, reads })
+    Ok(Select { sql, params, shown: list.defs.len(), defs: list.defs, residual: None, fold: None, limit, reads })
 }
 
 /// By time, then by the entry's key: the same order everywhere, and the one rows are stored in.

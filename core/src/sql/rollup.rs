@@ -18,6 +18,9 @@ use std::time::Duration;
 /// The table of all rollups.
 pub const TABLE: &str = "rollups";
 
+/// Its key behind the cube and before the shard.
+pub(super) const KEY: &str = "bucket, host, unit, priority, has";
+
 pub(super) const MINUTE_US: i64 = 60_000_000;
 const FIVE_MINUTES_US: i64 = 5 * MINUTE_US;
 pub(super) const HOUR_US: i64 = 60 * MINUTE_US;
@@ -42,23 +45,27 @@ pub struct Cube {
     pub grain_us: i64,
     /// What it tells apart.
     pub dims: Dims,
+    /// The schema version that began to keep it.
+    pub since: i64,
 }
 
 /// All cubes: of each grain the smallest first. (All three dimensions by the minute would hardly be smaller than the
 /// rows: figures in the README of `plugins/mysql`.) A day of a fleet by host is read from five minutes, a week from hours.
-pub const CUBES: [Cube; 9] = [
-    Cube { number: 0, grain_us: MINUTE_US, dims: PRIORITY },
-    Cube { number: 1, grain_us: MINUTE_US, dims: HOST | PRIORITY },
-    Cube { number: 2, grain_us: MINUTE_US, dims: UNIT | PRIORITY },
-    Cube { number: 5, grain_us: FIVE_MINUTES_US, dims: HOST | PRIORITY },
-    Cube { number: 6, grain_us: FIVE_MINUTES_US, dims: UNIT | PRIORITY },
-    Cube { number: 3, grain_us: HOUR_US, dims: PRIORITY },
-    Cube { number: 7, grain_us: HOUR_US, dims: HOST | PRIORITY },
-    Cube { number: 8, grain_us: HOUR_US, dims: UNIT | PRIORITY },
-    Cube { number: 4, grain_us: HOUR_US, dims: HOST | UNIT | PRIORITY },
+pub const CUBES: [Cube; 13] = [
+    Cube { number: 0, grain_us: MINUTE_US, dims: PRIORITY, since: 2 },
+    Cube { number: 1, grain_us: MINUTE_US, dims: HOST | PRIORITY, since: 2 },
+    Cube { number: 2, grain_us: MINUTE_US, dims: UNIT | PRIORITY, since: 2 },
+    Cube { number: 9, grain_us: FIVE_MINUTES_US, dims: HOST, since: 6 },
+    Cube { number: 10, grain_us: FIVE_MINUTES_US, dims: UNIT, since: 6 },
+    Cube { number: 5, grain_us: FIVE_MINUTES_US, dims: HOST | PRIORITY, since: 5 },
+    Cube { number: 6, grain_us: FIVE_MINUTES_US, dims: UNIT | PRIORITY, since: 5 },
+    Cube { number: 3, grain_us: HOUR_US, dims: PRIORITY, since: 2 },
+    Cube { number: 11, grain_us: HOUR_US, dims: HOST, since: 6 },
+    Cube { number: 12, grain_us: HOUR_US, dims: UNIT, since: 6 },
+    Cube { number: 7, grain_us: HOUR_US, dims: HOST | PRIORITY, since: 5 },
+    Cube { number: 8, grain_us: HOUR_US, dims: UNIT | PRIORITY, since: 5 },
+    Cube { number: 4, grain_us: HOUR_US, dims: HOST | UNIT | PRIORITY, since: 2 },
 ];
-/// Those that older stores lack, see [`sum_up`].
-const YOUNG: std::ops::RangeInclusive<u8> = 5..=8;
 
 /// The dimension a field of `logs` is read from.
 pub(super) fn dim(field: &str) -> Option<Dims> {
@@ -134,16 +141,17 @@ impl Needs {
         Self::of(table, None, None, &key, &[], 0)
     }
 
-    /// The smallest cube of a grain that knows enough; none if one by the minute tells less apart.
+    /// The smallest cube of a grain that knows enough; none if one by the minute tells fewer names apart: there may be
+    /// thousands of hosts, but never many priorities.
     fn cube(&self, grain_us: i64) -> Option<&'static Cube> {
         if self.step_us % grain_us != 0 {
             return None;
         }
         let smallest =
             |grain_us| CUBES.iter().find(|cube| cube.grain_us == grain_us && cube.dims & self.dims == self.dims);
-        let apart = |cube: &Cube| cube.dims.count_ones();
-        let most = smallest(MINUTE_US).map_or(u32::MAX, apart);
-        smallest(grain_us).filter(|cube| apart(cube) <= most)
+        let names = |cube: &Cube| (cube.dims & (HOST | UNIT)).count_ones();
+        let most = smallest(MINUTE_US).map_or(u32::MAX, names);
+        smallest(grain_us).filter(|cube| names(cube) <= most)
     }
 
     /// The window in pieces, in order. One raw piece where no cube helps.
@@ -260,22 +268,30 @@ pub fn fill(dialect: Dialect) -> Vec<String> {
     CUBES.iter().map(one).collect()
 }
 
-/// Statements that fill the cubes which a store of [`super::schema::WITHOUT_YOUNG_CUBES`] lacks, from finer ones.
-pub fn sum_up(dialect: Dialect) -> Vec<String> {
-    let (young, old): (Vec<&Cube>, Vec<&Cube>) = CUBES.iter().partition(|cube| YOUNG.contains(&cube.number));
+/// Statements that fill the cubes which a store of an older schema version lacks, from those it has.
+pub fn sum_up(dialect: Dialect, version: i64) -> Vec<String> {
+    let (young, old): (Vec<&Cube>, Vec<&Cube>) = CUBES.iter().partition(|cube| cube.since > version);
     let bucket = dialect.quote("bucket");
     let one = |cube: &&Cube| {
-        let finer = old.iter().find(|old| old.dims == cube.dims && old.grain_us < cube.grain_us)?;
+        let knows = |old: &&&Cube| old.dims & cube.dims == cube.dims && old.grain_us <= cube.grain_us;
+        let finer = old.iter().filter(knows).min_by_key(|old| (old.dims.count_ones(), -old.grain_us))?;
+        let kept = |dim: Dims, name: &str, none: &str| if cube.dims & dim == 0 { none.into() } else { name.to_owned() };
         Some(format!(
-            "INSERT INTO {TABLE} SELECT {number}, b, host, unit, priority, has, shard, SUM(n) FROM (SELECT \
-             {bucket} - (({bucket} % {grain} + {grain}) % {grain}) AS b, host, unit, priority, has, shard, n \
-             FROM {TABLE} WHERE cube = {finer}) AS r GROUP BY b, host, unit, priority, has, shard",
+            "INSERT INTO {TABLE} SELECT {number}, b, h, u, p, s, shard, SUM(n) FROM (SELECT \
+             {bucket} - (({bucket} % {grain} + {grain}) % {grain}) AS b, {host} AS h, {unit} AS u, {priority} AS p, \
+             has & {dims} AS s, shard, n FROM {TABLE} WHERE cube = {finer}) AS r GROUP BY b, h, u, p, s, shard",
             number = cube.number,
             grain = cube.grain_us,
+            host = kept(HOST, "host", "''"),
+            unit = kept(UNIT, "unit", "''"),
+            priority = kept(PRIORITY, "priority", "0"),
+            dims = cube.dims,
             finer = finer.number,
         ))
     };
-    let empty = format!("DELETE FROM {TABLE} WHERE cube BETWEEN {} AND {}", YOUNG.start(), YOUNG.end());
+    let numbers: Vec<String> = young.iter().map(|cube| cube.number.to_string()).collect();
+    // What is there was counted by a migration that broke off.
+    let empty = format!("DELETE FROM {TABLE} WHERE cube IN ({})", numbers.join(", "));
     std::iter::once(empty).chain(young.iter().filter_map(one)).collect()
 }
 
@@ -311,13 +327,14 @@ mod tests {
         let hosts = pieces(None, &["host"], 0, 3_590, 11_170);
         let wanted = [
             (None, 3_590, 3_600),
-            (Some(7), 3_600, 10_800),
-            (Some(5), 10_800, 11_100),
+            (Some(11), 3_600, 10_800),
+            (Some(9), 10_800, 11_100),
             (Some(1), 11_100, 11_160),
             (None, 11_160, 11_170),
         ];
         assert_eq!(hosts, wanted);
-        assert_eq!(pieces(Some(900), &["unit"], 0, 0, 7_200), [(Some(6), 0, 7_200)]);
+        assert_eq!(pieces(Some(900), &["unit"], 0, 0, 7_200), [(Some(10), 0, 7_200)]);
+        assert_eq!(pieces(Some(900), &["unit", "level"], 0, 0, 7_200), [(Some(6), 0, 7_200)]);
         assert_eq!(pieces(Some(60), &["host"], 0, 0, 7_200), [(Some(1), 0, 7_200)]);
         assert_eq!(pieces(Some(90), &[], 0, 0, 7_200), [(None, 0, 7_200)], "half minutes are in no cube");
         assert_eq!(pieces(Some(60), &["host", "unit"], 0, 0, 7_200), [(None, 0, 7_200)]);

@@ -8,9 +8,9 @@ use crate::{
 };
 
 /// The version of the built-in tables; a store of a newer one is refused.
-pub const SCHEMA_VERSION: i64 = 5;
+pub const SCHEMA_VERSION: i64 = 6;
 /// The newest version that lacked some cubes of `rollups`: [`super::rollup::sum_up`] makes up for it.
-pub const WITHOUT_YOUNG_CUBES: i64 = 4;
+pub const WITHOUT_YOUNG_CUBES: i64 = 5;
 /// The newest version that kept no `audit`: [`fill_audit`] makes up for it.
 pub const WITHOUT_AUDIT: i64 = 3;
 

@@ -58,7 +58,7 @@ pub(super) fn groups(
     }
     outer(asked, &measured, &selects.join(" UNION ALL "), scope).map(|(sql, defs)| {
         let reads = told(cube, &pieces);
-        Some(Select { sql, params, shown: defs.len(), defs, residual: None, limit: ROWS_MAX, reads })
+        Some(Select { sql, params, shown: defs.len(), defs, residual: None, fold: None, limit: ROWS_MAX, reads })
     })
 }
 

@@ -23,10 +23,9 @@ const OUT_OF_RANGE: u16 = 1690;
 
 /// The rows of a statement; an error once it takes longer than it may, or is cancelled.
 pub(crate) fn run(session: &mut Session, select: &Select, timeout_ms: u32, cancel: &Cancel) -> Result<Rows> {
-    let (mut rows, now) = (select.rows(), Time::now());
-    let mut take = |row: &[Value<'_>]| Ok(select.take(row, &mut rows, now));
-    cancel.during(session.ender(), || each(session, select, timeout_ms, &mut take))?;
-    Ok(rows)
+    let mut rows = select.gather(Time::now());
+    cancel.during(session.ender(), || each(session, select, timeout_ms, &mut |row| Ok(rows.row(row))))?;
+    Ok(rows.end())
 }
 
 /// The same, piece by piece.

@@ -78,7 +78,7 @@ pub(crate) fn migrate(session: &mut Session) -> Result<()> {
         }
         match found {
             Some(BEFORE_ROLLUPS) => count(session, ["DELETE FROM rollups".into()], rollup::fill(Dialect::Mysql))?,
-            Some(found) if found <= WITHOUT_YOUNG_CUBES => count(session, [], rollup::sum_up(Dialect::Mysql))?,
+            Some(found) if found <= WITHOUT_YOUNG_CUBES => count(session, [], rollup::sum_up(Dialect::Mysql, found))?,
             _ => {}
         }
         if found.is_some_and(|found| found <= WITHOUT_AUDIT) {

@@ -22,9 +22,9 @@ const STEPS_BETWEEN_LOOKS: i32 = 10_000;
 
 /// The rows of a statement; an error once it takes longer than it may, or is cancelled.
 pub(crate) fn run(db: &mut Connection, select: &Select, timeout_ms: u32, cancel: &Cancel) -> Result<Rows> {
-    let (mut rows, now) = (select.rows(), Time::now());
-    each(db, select, timeout_ms, cancel, &mut |row| Ok(select.take(row, &mut rows, now)))?;
-    Ok(rows)
+    let mut rows = select.gather(Time::now());
+    each(db, select, timeout_ms, cancel, &mut |row| Ok(rows.row(row)))?;
+    Ok(rows.end())
 }
 
 /// The same, piece by piece.

@@ -74,7 +74,7 @@ pub(crate) fn migrate(db: &mut Connection) -> Result<()> {
     }
     let counts = match found {
         Some(BEFORE_ROLLUPS) => rollup::fill(Dialect::Sqlite),
-        Some(found) if found <= WITHOUT_YOUNG_CUBES => rollup::sum_up(Dialect::Sqlite),
+        Some(found) if found <= WITHOUT_YOUNG_CUBES => rollup::sum_up(Dialect::Sqlite, found),
         _ => Vec::new(),
     };
     for sql in counts {
