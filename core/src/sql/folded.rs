@@ -2,12 +2,7 @@
 //! neither sorts nor keeps a table of groups: with names as wide as the longest may be, MariaDB takes five times as long
 //! for the groups as for reading what is counted.
 
-use super::Select;
-use crate::{
-    query::ROWS_MAX,
-    table::{ColumnDef, Rows},
-    value::Value,
-};
+use crate::{error::Result, query::ROWS_MAX, table::ColumnDef, value::Value};
 use std::{borrow::Cow, collections::BTreeMap};
 
 /// What a statement's rows are summed to: its last column, by the others.
@@ -58,15 +53,16 @@ impl Sums {
         self.groups.insert(key, n);
     }
 
-    /// The answer's rows.
-    pub fn rows(&self, select: &Select) -> Rows {
-        let mut rows = select.rows();
+    /// Calls `visit` with each row of an answer that has so many columns, until it says that it is enough.
+    pub fn each(self, columns: usize, mut visit: impl FnMut(&[Value<'_>]) -> Result<bool>) -> Result<()> {
         for (key, n) in &self.groups {
             let mut row: Vec<Value<'_>> = key.iter().map(Part::value).collect();
-            row.resize(rows.defs.len(), Value::Int(*n));
-            rows.push(&row);
+            row.resize(columns, Value::Int(*n));
+            if !visit(&row)? {
+                break;
+            }
         }
-        rows
+        Ok(())
     }
 }
 
@@ -91,6 +87,11 @@ impl Part {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        sql::Select,
+        table::{ColumnType, Rows},
+        time::Time,
+    };
 
     fn sums(most: usize, rows: &[(i64, Option<&str>, i64)]) -> Vec<(i64, Option<String>, i64)> {
         let mut sums = Sums { most, ..Sums::default() };
@@ -108,6 +109,29 @@ mod tests {
         let got = sums(9, &[(2, Some("b"), 1), (1, Some(""), 2), (2, Some("b"), 3), (1, None, 4), (-1, Some("é"), 5)]);
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(got, [(-1, text("é"), 5), (1, None, 4), (1, text(""), 2), (2, text("b"), 4)]);
+    }
+
+    #[test]
+    fn an_answer_on_its_way_is_given_in_pieces_until_no_more_is_wanted() {
+        let int = |name: &str| ColumnDef::new(name, ColumnType::Int);
+        let fold = Fold { defs: vec![int("time"), int("count"), int("again")] };
+        let (defs, params, residual) = (vec![int("time"), int("n")], Vec::new(), None);
+        let select =
+            Select { sql: "".into(), params, defs, shown: 2, residual, fold: Some(fold), limit: 9, reads: "".into() };
+        for (wanted, given) in [(9, vec![500, 500, 201]), (1, vec![500])] {
+            let mut sizes = Vec::new();
+            let mut take = |rows: Rows| {
+                assert_eq!((rows.columns[1].get(0), rows.columns[2].get(0)), (Value::Int(3), Value::Int(3)));
+                sizes.push(rows.len());
+                Ok(sizes.len() < wanted)
+            };
+            let mut pieces = select.pieces(&mut take);
+            for at in (0..1_201).chain(0..1_201).chain(0..1_201) {
+                assert!(pieces.row(&[Value::Int(at), Value::Int(1)], Time(0)).expect("a row"));
+            }
+            pieces.end().expect("the end");
+            assert_eq!(sizes, given);
+        }
     }
 
     #[test]

@@ -31,7 +31,10 @@ pub(super) struct Asked<'q> {
 
 /// `Shape::Groups`.
 ///
-/// The innermost SELECT names keys `k0…` and measured columns `v0…` (with the rank of each value in its group where
+/// Where rollups count records over time by fields, their counts come as they are kept, to be summed as they are read:
+/// [`folded`].
+///
+/// Otherwise the innermost SELECT names keys `k0…` and measured columns `v0…` (with the rank of each value in its group where
 /// a percentile is wanted), the next one groups, and one more keeps the largest series. Where rollups know enough,
 /// the innermost one joins counts of them and of rows, each with how many records it stands for: `n`.
 pub(super) fn groups(

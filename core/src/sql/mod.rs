@@ -137,8 +137,12 @@ impl Gather<'_> {
     }
 
     /// The answer.
-    pub fn end(self) -> Rows {
-        if self.select.fold.is_some() { self.sums.rows(self.select) } else { self.rows }
+    pub fn end(mut self) -> Result<Rows> {
+        self.sums.each(self.rows.defs.len(), |row| {
+            self.rows.push(row);
+            Ok(true)
+        })?;
+        Ok(self.rows)
     }
 }
 
@@ -167,9 +171,11 @@ impl Pieces<'_> {
 
     /// Gives what is left, or that there is nothing.
     pub fn end(mut self) -> Result<()> {
-        if self.select.fold.is_some() {
-            self.rows = self.sums.rows(self.select);
-        }
+        let sums = std::mem::take(&mut self.sums);
+        sums.each(self.rows.defs.len(), |row| {
+            self.rows.push(row);
+            if self.rows.len() >= PIECE_ROWS { self.give() } else { Ok(true) }
+        })?;
         if self.given == 0 || !self.rows.is_empty() {
             self.give()?;
         }

@@ -25,7 +25,7 @@ const OUT_OF_RANGE: u16 = 1690;
 pub(crate) fn run(session: &mut Session, select: &Select, timeout_ms: u32, cancel: &Cancel) -> Result<Rows> {
     let mut rows = select.gather(Time::now());
     cancel.during(session.ender(), || each(session, select, timeout_ms, &mut |row| Ok(rows.row(row))))?;
-    Ok(rows.end())
+    rows.end()
 }
 
 /// The same, piece by piece.

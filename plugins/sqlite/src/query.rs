@@ -24,7 +24,7 @@ const STEPS_BETWEEN_LOOKS: i32 = 10_000;
 pub(crate) fn run(db: &mut Connection, select: &Select, timeout_ms: u32, cancel: &Cancel) -> Result<Rows> {
     let mut rows = select.gather(Time::now());
     each(db, select, timeout_ms, cancel, &mut |row| Ok(rows.row(row)))?;
-    Ok(rows.end())
+    rows.end()
 }
 
 /// The same, piece by piece.
